@@ -1,0 +1,238 @@
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "tensor/tensor-internal.h"
+
+#if defined(__has_feature)
+#if __has_feature(address_sanitizer)
+#define __SANITIZE_ADDRESS__ 1
+#endif
+#endif
+#ifdef __SANITIZE_ADDRESS__
+#include <sanitizer/asan_interface.h>
+#define POISON(p, n) ASAN_POISON_MEMORY_REGION(p, n)
+#define UNPOISON(p, n) ASAN_UNPOISON_MEMORY_REGION(p, n)
+#else
+#define POISON(p, n) ((void)(p), (void)(n))
+#define UNPOISON(p, n) ((void)(p), (void)(n))
+#endif
+
+#define LINE ((size_t)64)
+#define FIRST_BLOCK ((size_t)1 << 20)
+#define CHUNK 512    /* headers asked for at a time */
+#define RESERVE 4096 /* free headers beyond which no more are asked for */
+
+typedef struct block {
+    struct block *next;
+    size_t size;
+    unsigned char *data;
+} block;
+
+typedef struct header {
+    tg_tensor tensor; /* first, so that a tensor's address is its header's */
+    struct header *next;
+} header;
+
+typedef struct chunk {
+    struct chunk *next;
+    header headers[CHUNK];
+} chunk;
+
+typedef struct list {
+    header *first, *last;
+    int64_t count;
+} list;
+
+typedef struct step {
+    uint64_t id;
+    block *at; /* where the arena stood when the step began */
+    size_t used;
+    list headers; /* handed out in this step */
+} step;
+
+typedef struct arena {
+    block *blocks, *at;
+    size_t used; /* bytes of `at` */
+    chunk *chunks;
+    list free;
+    step *steps; /* steps[0] is the thread's own, for what is made outside any step */
+    int64_t depth, capacity;
+    uint64_t last_id;
+} arena;
+
+static _Thread_local arena local;
+
+/* ---- the end of a thread --------------------------------------------------------------------- */
+
+static pthread_key_t thread_end;
+static pthread_once_t thread_end_once = PTHREAD_ONCE_INIT;
+
+static void arena_release(void *unused)
+{
+    (void)unused;
+    for (block *b = local.blocks, *next; b; b = next) {
+        next = b->next;
+        UNPOISON(b->data, b->size);
+        free(b->data);
+        free(b);
+    }
+    for (chunk *c = local.chunks, *next; c; c = next) {
+        next = c->next;
+        free(c);
+    }
+    free(local.steps);
+    local = (arena){0};
+}
+
+static void thread_end_create(void)
+{
+    pthread_key_create(&thread_end, arena_release);
+}
+
+/* ---- steps ----------------------------------------------------------------------------------- */
+
+static void step_begin(void)
+{
+    if (local.depth == local.capacity) {
+        const int64_t capacity = local.capacity ? 2 * local.capacity : 8;
+        step *steps = realloc(local.steps, (size_t)capacity * sizeof *steps);
+        if (!steps)
+            tg_out_of_memory((size_t)capacity * sizeof *steps);
+        local.steps = steps;
+        local.capacity = capacity;
+    }
+    local.steps[local.depth++] = (step){++local.last_id, local.at, local.used, {0}};
+}
+
+static void arena_start(void)
+{
+    if (local.depth > 0)
+        return;
+    pthread_once(&thread_end_once, thread_end_create);
+    pthread_setspecific(thread_end, &local);
+    step_begin();
+}
+
+void tg_arena_push(void)
+{
+    arena_start();
+    step_begin();
+}
+
+static void list_append(list *l, const list *more)
+{
+    if (more->count == 0)
+        return;
+    if (l->count)
+        l->last->next = more->first;
+    else
+        l->first = more->first;
+    l->last = more->last;
+    l->count += more->count;
+}
+
+void tg_arena_pop(void)
+{
+    const step *s = &local.steps[--local.depth];
+    list_append(&local.free, &s->headers);
+    for (block *b = s->at ? s->at : local.blocks; b; b = b->next) {
+        const size_t from = b == s->at ? s->used : 0;
+        POISON(b->data + from, b->size - from);
+        if (b == local.at)
+            break;
+    }
+    local.at = s->at;
+    local.used = s->used;
+}
+
+bool tg_arena_in_step(void)
+{
+    return local.depth > 1;
+}
+
+bool tg_is_stale(const tg_tensor *t)
+{
+    if (t->step == 0 || local.depth == 0)
+        return false;
+    for (int64_t i = local.depth - 1; i >= 0; i--)
+        if (local.steps[i].id <= t->step)
+            return local.steps[i].id != t->step;
+    return true;
+}
+
+/* ---- memory ---------------------------------------------------------------------------------- */
+
+/* A block of at least `bytes` after `before` (first of all where that is NULL). */
+static block *block_insert(block *before, size_t bytes)
+{
+    size_t size = before ? 2 * before->size : FIRST_BLOCK;
+    while (size < bytes && size <= SIZE_MAX / 2)
+        size *= 2;
+    if (size < bytes)
+        return NULL;
+    block *b = malloc(sizeof *b);
+    unsigned char *data = aligned_alloc(LINE, size);
+    if (data == NULL && size > bytes) /* rather less than nothing */
+        data = aligned_alloc(LINE, size = (bytes + LINE - 1) / LINE * LINE);
+    if (!b || !data) {
+        free(b);
+        free(data);
+        return NULL;
+    }
+    POISON(data, size);
+    block **link = before ? &before->next : &local.blocks;
+    *b = (block){*link, size, data};
+    *link = b;
+    return b;
+}
+
+void *tg_arena_alloc(size_t bytes)
+{
+    arena_start();
+    if (bytes > SIZE_MAX / 4)
+        return NULL;
+    const size_t align = bytes >= LINE ? LINE : 16;
+    size_t from = (local.used + align - 1) / align * align;
+    if (!local.at || from + bytes > local.at->size) {
+        block *next = local.at ? local.at->next : local.blocks;
+        if (!next || next->size < bytes)
+            next = block_insert(local.at, bytes);
+        if (!next)
+            return NULL;
+        local.at = next;
+        from = 0;
+    }
+    local.used = from + bytes;
+    UNPOISON(local.at->data + from, bytes);
+    return local.at->data + from;
+}
+
+/* Headers are taken from the front of the free list and given back at its end. As many as the step
+ * has taken stay free, up to RESERVE, so that a released header can be recognised for a while. */
+static void headers_more(void)
+{
+    chunk *c = calloc(1, sizeof *c);
+    if (!c)
+        tg_out_of_memory(sizeof *c);
+    c->next = local.chunks;
+    local.chunks = c;
+    for (int i = 0; i + 1 < CHUNK; i++)
+        c->headers[i].next = &c->headers[i + 1];
+    list_append(&local.free, &(list){&c->headers[0], &c->headers[CHUNK - 1], CHUNK});
+}
+
+tg_tensor *tg_arena_header(void)
+{
+    arena_start();
+    list *used = &local.steps[local.depth - 1].headers;
+    if (local.free.count <= tg_min(used->count, RESERVE))
+        headers_more();
+    header *h = local.free.first;
+    local.free.first = h->next;
+    local.free.count--;
+    h->tensor = (tg_tensor){.node = -1, .step = local.steps[local.depth - 1].id};
+    h->next = NULL;
+    list_append(used, &(list){h, h, 1});
+    return &h->tensor;
+}

@@ -1,0 +1,32 @@
+/*
+ * compute-internal.h: from tensors to kernels; not for programs
+ *
+ * These run the kernels of tensor/kernels/ over tensors of any strides, on all threads.
+ */
+#ifndef TG_COMPUTE_INTERNAL_H
+#define TG_COMPUTE_INTERNAL_H
+
+#include "tensor/kernels/kernels.h"
+#include "tensor/tensor-internal.h"
+
+#define TG_MAP_INPUTS 4
+
+/* The kernels for f32 or f64. */
+const tg_type_kernels *tg_kernels_of(tg_dtype dtype);
+
+/* out = kernel(in[0], ..., in[nin - 1]), element by element. out is contiguous; each input has its
+ * dtype and broadcasts to its shape. An input may be out itself. */
+void tg_map(tg_map_kernel kernel, const tg_tensor *out, int nin, const tg_tensor *const in[]);
+
+/* c = start + a b for matrices of any strides; c is contiguous. start is NULL, or (n). */
+void tg_multiply(const tg_tensor *c, const tg_tensor *a, const tg_tensor *b,
+                 const tg_tensor *start);
+
+/* out (outer, inner) = sum over the middle of x (outer, count, inner), both contiguous. */
+void tg_sum_middle(tg_dtype dtype, int64_t outer, int64_t count, int64_t inner, void *out,
+                   const void *x);
+
+/* A dropout mask from this thread's generator: 0 with probability threshold / 65536, else scale. */
+void tg_fill_mask(tg_tensor *out, uint32_t threshold, double scale);
+
+#endif

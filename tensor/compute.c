@@ -1,0 +1,213 @@
+#include <string.h>
+
+#include "tensor/compute-internal.h"
+#include "tensor/parallel.h"
+#include "tensor/random.h"
+
+const tg_type_kernels *tg_kernels_of(tg_dtype dtype)
+{
+    return tg_kernels_get()->type[dtype];
+}
+
+/* ---- maps ------------------------------------------------------------------------------------ */
+
+#define CHUNK 512     /* elements gathered at a time where an input is not contiguous */
+#define PARALLEL 8192 /* elements worth a thread */
+
+typedef struct map {
+    tg_map_kernel kernel;
+    int nin;
+    size_t size; /* of an element */
+    char *out;
+    const char *in[TG_MAP_INPUTS];
+    /* Dimensions with neighbours joined where all inputs allow it; the last one is the inner. */
+    int ndim;
+    int64_t extent[TG_MAX_DIMS + 1], stride[TG_MAP_INPUTS][TG_MAX_DIMS + 1];
+} map;
+
+static void map_init(map *m, const tg_tensor *out, const tg_tensor *const in[])
+{
+    m->ndim = 0;
+    for (int d = 0; d < out->shape.ndim; d++) {
+        const int64_t extent = out->shape.size[d];
+        if (extent == 1)
+            continue;
+        int64_t stride[TG_MAP_INPUTS];
+        const int last = m->ndim - 1;
+        bool joins = last >= 0;
+        for (int i = 0; i < m->nin; i++) {
+            const int own = d - (out->shape.ndim - in[i]->shape.ndim);
+            const bool repeats = own < 0 || in[i]->shape.size[own] == 1;
+            stride[i] = repeats ? 0 : in[i]->stride[own];
+            joins = joins && m->stride[i][last] == extent * stride[i];
+        }
+        const int to = joins ? last : m->ndim++;
+        m->extent[to] = joins ? m->extent[last] * extent : extent;
+        for (int i = 0; i < m->nin; i++)
+            m->stride[i][to] = stride[i];
+    }
+    if (m->ndim == 0) { /* one element */
+        m->ndim = 1;
+        m->extent[0] = 1;
+        for (int i = 0; i < m->nin; i++)
+            m->stride[i][0] = 1;
+    }
+}
+
+static void gather(int64_t n, size_t size, char *to, const char *from, int64_t stride)
+{
+    if (size == 4)
+        for (int64_t i = 0; i < n; i++)
+            ((uint32_t *)(void *)to)[i] = ((const uint32_t *)(const void *)from)[i * stride];
+    else
+        for (int64_t i = 0; i < n; i++)
+            ((uint64_t *)(void *)to)[i] = ((const uint64_t *)(const void *)from)[i * stride];
+}
+
+/* Elements begin .. end of the inner dimension of one row. */
+static void map_row(const map *m, int64_t begin, int64_t end, char *out, const char *const in[])
+{
+    const int inner = m->ndim - 1;
+    const int64_t size = (int64_t)m->size;
+    double chunk[TG_MAP_INPUTS][CHUNK];
+    bool unit = true;
+    for (int i = 0; i < m->nin; i++)
+        unit = unit && m->stride[i][inner] == 1;
+    const int64_t most = unit ? end - begin : CHUNK;
+    for (int64_t at = begin; at < end; at += most) {
+        const int64_t n = tg_min(most, end - at);
+        const void *operand[TG_MAP_INPUTS];
+        for (int i = 0; i < m->nin; i++) {
+            const int64_t stride = m->stride[i][inner];
+            operand[i] = in[i] + at * stride * size;
+            if (stride != 1) {
+                gather(n, m->size, (char *)chunk[i], operand[i], stride);
+                operand[i] = chunk[i];
+            }
+        }
+        m->kernel(n, out + at * size, operand);
+    }
+}
+
+static void map_inner(void *context, int64_t begin, int64_t end)
+{
+    const map *m = context;
+    map_row(m, begin, end, m->out, m->in);
+}
+
+/* Rows begin .. end of all dimensions but the inner. */
+static void map_outer(void *context, int64_t begin, int64_t end)
+{
+    const map *m = context;
+    const int inner = m->ndim - 1;
+    const int64_t size = (int64_t)m->size;
+    for (int64_t row = begin; row < end; row++) {
+        const char *in[TG_MAP_INPUTS];
+        for (int i = 0; i < m->nin; i++) {
+            int64_t offset = 0, rest = row;
+            for (int d = inner - 1; d >= 0; d--) {
+                offset += rest % m->extent[d] * m->stride[i][d];
+                rest /= m->extent[d];
+            }
+            in[i] = m->in[i] + offset * size;
+        }
+        map_row(m, 0, m->extent[inner], m->out + row * m->extent[inner] * size, in);
+    }
+}
+
+void tg_map(tg_map_kernel kernel, const tg_tensor *out, int nin, const tg_tensor *const in[])
+{
+    const int64_t total = tg_numel(out);
+    if (total == 0)
+        return;
+    map m = {.kernel = kernel, .nin = nin, .size = tg_dtype_size(out->dtype), .out = out->data};
+    for (int i = 0; i < nin; i++)
+        m.in[i] = in[i]->data;
+    map_init(&m, out, in);
+    const int64_t inner = m.extent[m.ndim - 1];
+    if (m.ndim == 1)
+        tg_parallel_for(inner, PARALLEL, map_inner, &m);
+    else
+        tg_parallel_for(total / inner, 1 + PARALLEL / inner, map_outer, &m);
+}
+
+/* ---- products -------------------------------------------------------------------------------- */
+
+#define PARALLEL_PRODUCT 500000 /* multiply-adds worth a thread */
+
+typedef struct product {
+    const tg_type_kernels *kernels;
+    size_t size;
+    tg_gemm whole;
+} product;
+
+static void product_rows(void *context, int64_t begin, int64_t end)
+{
+    const product *p = context;
+    tg_gemm part = p->whole;
+    part.m = end - begin;
+    part.a = (const char *)part.a + begin * part.a_row * (int64_t)p->size;
+    part.c = (char *)part.c + begin * part.c_row * (int64_t)p->size;
+    p->kernels->gemm(&part);
+}
+
+void tg_multiply(const tg_tensor *c, const tg_tensor *a, const tg_tensor *b,
+                 const tg_tensor *start)
+{
+    const int64_t m = c->shape.size[0], n = c->shape.size[1], k = a->shape.size[1];
+    if (m == 0 || n == 0)
+        return;
+    product p = {
+        .kernels = tg_kernels_of(c->dtype),
+        .size = tg_dtype_size(c->dtype),
+        .whole = {.m = m, .n = n, .k = k, .c = c->data, .c_row = n,
+                  .a = a->data, .a_row = a->stride[0], .a_col = a->stride[1],
+                  .b = b->data, .b_row = b->stride[0], .b_col = b->stride[1],
+                  .start = start ? start->data : NULL},
+    };
+    const int64_t tile = p.kernels->tile_rows;
+    const int64_t rows = 1 + PARALLEL_PRODUCT / (n * (k > 0 ? k : 1));
+    tg_parallel_for(m, (rows + tile - 1) / tile * tile, product_rows, &p);
+}
+
+/* ---- sums ------------------------------------------------------------------------------------ */
+
+void tg_sum_middle(tg_dtype dtype, int64_t outer, int64_t count, int64_t inner, void *out,
+                   const void *x)
+{
+    const int64_t size = (int64_t)tg_dtype_size(dtype);
+    const tg_type_kernels *kernels = tg_kernels_of(dtype);
+    for (int64_t i = 0; i < outer; i++)
+        kernels->sum(count, inner, (char *)out + i * inner * size,
+                     (const char *)x + i * count * inner * size);
+}
+
+/* ---- masks ----------------------------------------------------------------------------------- */
+
+typedef struct mask {
+    const tg_type_kernels *kernels;
+    tg_tensor *out;
+    int64_t count;
+    tg_mask_draw draw;
+} mask;
+
+static void mask_segments(void *context, int64_t begin, int64_t end)
+{
+    const mask *m = context;
+    tg_mask_draw draw = m->draw;
+    draw.position += (uint64_t)begin * TG_MASK_BLOCKS;
+    const int64_t from = begin * TG_MASK_SEGMENT;
+    m->kernels->dropout_mask(tg_min(end * TG_MASK_SEGMENT, m->count) - from,
+                             (char *)m->out->data + from * (int64_t)tg_dtype_size(m->out->dtype),
+                             &draw);
+}
+
+void tg_fill_mask(tg_tensor *out, uint32_t threshold, double scale)
+{
+    tg_rng *rng = tg_default_rng();
+    mask m = {.kernels = tg_kernels_of(out->dtype), .out = out, .count = tg_numel(out),
+              .draw = {rng->seed, rng->stream, rng->position, threshold, scale}};
+    const int64_t segments = (m.count + TG_MASK_SEGMENT - 1) / TG_MASK_SEGMENT;
+    tg_parallel_for(segments, 1 + PARALLEL / TG_MASK_SEGMENT, mask_segments, &m);
+    rng->position += (uint64_t)segments * TG_MASK_BLOCKS;
+}

@@ -1,0 +1,62 @@
+#include "tensor/error.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "tensor/tensor-internal.h"
+
+static _Thread_local struct {
+    tg_error error;
+    tg_misuse_mode mode;
+} local;
+
+const tg_error *tg_last_error(void)
+{
+    return &local.error;
+}
+
+void tg_clear_error(void)
+{
+    local.error = (tg_error){.status = TG_OK};
+}
+
+void tg_set_misuse(tg_misuse_mode mode)
+{
+    local.mode = mode;
+}
+
+tg_tensor *tg_misuse(const char *at, const char *op, const char *format, ...)
+{
+    tg_error error = {.status = TG_EMISUSE};
+    const int head = snprintf(error.message, sizeof error.message, "%s: %s: ", at, op);
+    if (head >= 0 && (size_t)head < sizeof error.message) {
+        va_list list;
+        va_start(list, format);
+        vsnprintf(error.message + head, sizeof error.message - (size_t)head, format, list);
+        va_end(list);
+    }
+    if (local.mode == TG_MISUSE_EXIT) {
+        fprintf(stderr, "%s\n", error.message);
+        exit(1);
+    }
+    if (local.error.status != TG_EMISUSE) /* the first one is the cause of those that follow */
+        local.error = error;
+    return tg_error_tensor();
+}
+
+tg_status tg_failure(tg_status status, const char *format, ...)
+{
+    local.error.status = status;
+    va_list list;
+    va_start(list, format);
+    vsnprintf(local.error.message, sizeof local.error.message, format, list);
+    va_end(list);
+    return status;
+}
+
+void tg_out_of_memory(size_t bytes)
+{
+    fprintf(stderr, "tapegrad: no memory for %zu more bytes\n", bytes);
+    exit(1);
+}

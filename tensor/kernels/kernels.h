@@ -1,0 +1,102 @@
+/*
+ * kernels.h: the inner loops, one table of them for each instruction set
+ *
+ * The only folder that knows about CPUs. Each of portable.c, avx2.c, avx512.c and neon.c sets its
+ * vector size and includes the same templates (*.inc) for float and double. One table is chosen at
+ * first use: the best one that the machine supports, or the one that the environment variable
+ * TAPEGRAD_KERNELS names.
+ *
+ * Arrays are contiguous unless a stride stands beside them. An output may be one of the inputs,
+ * element for element, but not overlap it otherwise. AVX2, AVX-512 and NEON give the same bits:
+ * each element of a product is one chain of fused multiply-adds in the order of the inner index
+ * (a fixed number of chains where c is one column), each sum has a fixed number of lanes.
+ */
+#ifndef TG_KERNELS_H
+#define TG_KERNELS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+/* Rows of tensor/elementwise.def. */
+#define UNARY(name, ...) TG_ROW_##name,
+#define BINARY(name, ...) TG_ROW_##name,
+enum {
+#include "tensor/elementwise.def"
+    TG_ROWS
+};
+#undef UNARY
+#undef BINARY
+
+/* out[i] = f(in[0][i], in[1][i], ...) for i < n */
+typedef void (*tg_map_kernel)(int64_t n, void *out, const void *const in[]);
+
+/* c = start + a b: (m, n), (m, k), (k, n), all with strides in elements, c's and start's columns
+ * side by side. start may be NULL (zeros), c itself (accumulate), or a row for all (start_row 0).
+ */
+typedef struct tg_gemm {
+    int64_t m, n, k;
+    const void *a;
+    int64_t a_row, a_col;
+    const void *b;
+    int64_t b_row, b_col;
+    void *c;
+    int64_t c_row;
+    const void *start;
+    int64_t start_row;
+} tg_gemm;
+
+/* m = beta1 m + (1 - beta1) g;  v = beta2 v + (1 - beta2) g^2
+ * p -= rate * m / (root_scale * sqrt(v) + eps),   where g = gradient + weight_decay p */
+typedef struct tg_adam_update {
+    double beta1, beta2, eps, weight_decay, rate, root_scale;
+} tg_adam_update;
+
+/* v = momentum v + g;  p -= lr v,   where g = gradient + weight_decay p */
+typedef struct tg_sgd_update {
+    double lr, momentum, weight_decay;
+} tg_sgd_update;
+
+/* Threshold and scale of a dropout mask: an element is kept where its 16 random bits are at least
+ * `threshold`, as `scale`. */
+typedef struct tg_mask_draw {
+    uint64_t seed, stream, position; /* of the first block of the first segment */
+    uint32_t threshold;
+    double scale;
+} tg_mask_draw;
+
+/* A mask is drawn in segments of 128 elements, each from 16 blocks of 128 random bits. Element i of
+ * a segment takes from block i % 16 the low (i / 16 even) or high half of word i / 32. */
+#define TG_MASK_SEGMENT 128
+#define TG_MASK_BLOCKS 16
+
+/* The kernels of one element type. */
+typedef struct tg_type_kernels {
+    /* unary: in = {x}, {g, x, y}; binary: in = {a, b}, {g, a, b, y} twice. With g the incoming
+     * gradient, da and db give g * dy/da and g * dy/db. */
+    const tg_map_kernel *value, *da, *db; /* by row */
+    int tile_rows; /* rows of c that gemm works on at a time */
+    void (*gemm)(const tg_gemm *product);
+    /* out[j] = sum over i of x[i * inner + j], in double: (count, inner) -> (inner) */
+    void (*sum)(int64_t count, int64_t inner, void *out, const void *x);
+    /* Elements of whole segments; the last may be cut. */
+    void (*dropout_mask)(int64_t n, void *out, const tg_mask_draw *draw);
+    /* g NULL counts as zeros. Subnormal m and v are set to zero. */
+    void (*adam)(int64_t n, void *p, const void *g, void *m, void *v, const tg_adam_update *u);
+    /* v NULL without momentum. */
+    void (*sgd)(int64_t n, void *p, const void *g, void *v, const tg_sgd_update *u);
+} tg_type_kernels;
+
+typedef struct tg_kernels {
+    const char *name;               /* "avx2" */
+    const tg_type_kernels *type[2]; /* by tg_dtype: f32, f64 */
+} tg_kernels;
+
+/* The table in use. */
+const tg_kernels *tg_kernels_get(void);
+
+/* The tables that this machine supports, best first, for tests: NULL past the end. */
+const tg_kernels *tg_kernels_supported(int i);
+
+extern const tg_kernels tg_kernels_portable, tg_kernels_avx2, tg_kernels_avx512, tg_kernels_neon;
+
+#endif

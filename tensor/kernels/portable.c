@@ -1,0 +1,5 @@
+/* Plain C for any machine: 16-byte vectors, which the compiler takes apart where there are none. */
+#define SET portable
+#define VECTOR_BYTES 16
+#define TILE_ROWS 6
+#include "tensor/kernels/set.inc"

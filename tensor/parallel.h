@@ -1,0 +1,22 @@
+/*
+ * parallel.h: a pool of POSIX threads for loops inside the library
+ *
+ * Work is cut into ranges of independent outputs, never along a sum, so that results are the same
+ * bits for any number of threads.
+ */
+#ifndef TG_TENSOR_PARALLEL_H
+#define TG_TENSOR_PARALLEL_H
+
+#include <stdint.h>
+
+/* How many threads work on a loop, the caller's included: 1 until set. Values below 1 mean the
+ * number of processors that this process may use. Call it while no loop runs. */
+void tg_set_num_threads(int threads);
+int tg_num_threads(void);
+
+/* Call body(context, begin, end) for ranges that cover [0, count), each a multiple of `grain` long
+ * but the last. Returns when all are done. Called from inside a body it runs in the caller. */
+void tg_parallel_for(int64_t count, int64_t grain,
+                     void (*body)(void *context, int64_t begin, int64_t end), void *context);
+
+#endif

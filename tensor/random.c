@@ -1,0 +1,115 @@
+#include "tensor/random.h"
+
+#include <math.h>
+
+#include "tensor/tensor-internal.h"
+
+static _Thread_local tg_rng local;
+
+tg_rng *tg_default_rng(void)
+{
+    return &local;
+}
+
+void tg_manual_seed(uint64_t seed)
+{
+    local = (tg_rng){.seed = seed};
+}
+
+void tg_philox(uint64_t seed, uint64_t stream, uint64_t position, uint32_t block[4])
+{
+    uint32_t c[4] = {(uint32_t)position, (uint32_t)(position >> 32), (uint32_t)stream,
+                     (uint32_t)(stream >> 32)};
+    uint32_t k0 = (uint32_t)seed, k1 = (uint32_t)(seed >> 32);
+    for (int round = 0; round < 10; round++) {
+        const uint64_t p0 = UINT64_C(0xD2511F53) * c[0], p1 = UINT64_C(0xCD9E8D57) * c[2];
+        c[0] = (uint32_t)(p1 >> 32) ^ c[1] ^ k0;
+        c[1] = (uint32_t)p1;
+        c[2] = (uint32_t)(p0 >> 32) ^ c[3] ^ k1;
+        c[3] = (uint32_t)p0;
+        k0 += 0x9E3779B9; /* the golden ratio */
+        k1 += 0xBB67AE85; /* sqrt(3) - 1 */
+    }
+    for (int i = 0; i < 4; i++)
+        block[i] = c[i];
+}
+
+/* The two halves of the next block. */
+static void draw(tg_rng *rng, uint64_t half[2])
+{
+    uint32_t block[4];
+    tg_philox(rng->seed, rng->stream, rng->position++, block);
+    half[0] = (uint64_t)block[1] << 32 | block[0];
+    half[1] = (uint64_t)block[3] << 32 | block[2];
+}
+
+double tg_rng_uniform(tg_rng *rng)
+{
+    uint64_t half[2];
+    draw(rng, half);
+    return (double)(half[0] >> 11) * 0x1p-53;
+}
+
+double tg_rng_normal(tg_rng *rng)
+{
+    uint64_t half[2];
+    draw(rng, half);
+    const double u = (double)((half[0] >> 11) + 1) * 0x1p-53; /* in (0, 1] for the logarithm */
+    const double angle = (double)(half[1] >> 11) * 0x1p-53 * 6.283185307179586477;
+    return sqrt(-2 * log(u)) * cos(angle);
+}
+
+uint64_t tg_rng_below(tg_rng *rng, uint64_t bound)
+{
+    const uint64_t surplus = (UINT64_MAX - bound + 1) % bound; /* 2^64 mod bound */
+    uint64_t half[2];
+    do
+        draw(rng, half);
+    while (half[0] < surplus);
+    return half[0] % bound;
+}
+
+/* t[i] = base + factor * next(): element by element, so that strides do not matter. */
+static void fill(tg_tensor *t, double (*next)(tg_rng *), double base, double factor)
+{
+    if (!tg_usable("tg_fill_uniform or tg_fill_normal", "fill", t))
+        return;
+    if (t->dtype == TG_I64) {
+        tg_misuse("tg_fill_uniform or tg_fill_normal", "fill", "i64; f32 or f64 expected");
+        return;
+    }
+    const int64_t count = tg_numel(t);
+    const bool contiguous = tg_is_contiguous(t);
+    for (int64_t i = 0; i < count; i++) {
+        const double value = base + factor * next(&local);
+        const int64_t offset = contiguous ? i : tg_element_offset(t, i);
+        if (t->dtype == TG_F32)
+            ((float *)t->data)[offset] = (float)value;
+        else
+            ((double *)t->data)[offset] = value;
+    }
+}
+
+void tg_fill_uniform(tg_tensor *t, double low, double high)
+{
+    fill(t, tg_rng_uniform, low, high - low);
+}
+
+void tg_fill_normal(tg_tensor *t, double mean, double std)
+{
+    fill(t, tg_rng_normal, mean, std);
+}
+
+tg_tensor *tg_rand_at(const char *at, tg_dtype dtype, tg_shape shape)
+{
+    tg_tensor *t = tg_tensor_new(at, "rand", dtype, shape);
+    tg_fill_uniform(t, 0, 1);
+    return t;
+}
+
+tg_tensor *tg_randn_at(const char *at, tg_dtype dtype, tg_shape shape)
+{
+    tg_tensor *t = tg_tensor_new(at, "randn", dtype, shape);
+    tg_fill_normal(t, 0, 1);
+    return t;
+}

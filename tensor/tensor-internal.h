@@ -1,0 +1,67 @@
+/*
+ * tensor-internal.h: what the floors of the library share about tensors; not for programs
+ *
+ * Step memory is an arena of chained blocks: allocation moves a pointer, the end of a step moves it
+ * back, and blocks are kept, so that a loop of equal steps asks malloc for nothing after the first.
+ * Tensor headers live in a pool of their own and are used again in the order in which they were
+ * released, the oldest first, so that the header of a tensor whose step has ended can still be read
+ * and recognised.
+ */
+#ifndef TG_TENSOR_INTERNAL_H
+#define TG_TENSOR_INTERNAL_H
+
+#include "tensor/tensor.h"
+
+/* ---- step memory: arena.c -------------------------------------------------------------------- */
+
+void tg_arena_push(void);
+void tg_arena_pop(void);
+bool tg_arena_in_step(void);
+
+/* Memory of the current step, not set to anything; aligned to a cache line from 64 bytes on, else
+ * to 16. NULL where there is none to be had. */
+void *tg_arena_alloc(size_t bytes);
+
+/* A zeroed header of the current step: a leaf. */
+tg_tensor *tg_arena_header(void);
+
+/* Whether the step that the tensor belongs to has ended. */
+bool tg_is_stale(const tg_tensor *t);
+
+/* ---- tensors: tensor.c ----------------------------------------------------------------------- */
+
+/* A contiguous tensor of the step whose elements are not set; misuse of `op` on a bad shape. */
+tg_tensor *tg_tensor_new(const char *at, const char *op, tg_dtype dtype, tg_shape shape);
+
+/* A second header of the step for the same data: a leaf without gradient. */
+tg_tensor *tg_tensor_alias(const tg_tensor *t);
+
+tg_tensor *tg_error_tensor(void);
+
+/* NULL and stale tensors are misuse, an error tensor is not reported again: false for each. */
+bool tg_usable(const char *at, const char *op, const tg_tensor *t);
+
+void tg_contiguous_strides(const tg_shape *shape, int64_t stride[TG_MAX_DIMS]);
+
+/* Make an owned tensor hold another shape, keeping its memory where that is large enough. */
+void tg_owned_resize(tg_tensor *t, tg_shape shape);
+
+static inline int64_t tg_min(int64_t a, int64_t b)
+{
+    return a < b ? a : b;
+}
+
+/* ---- loops over strided elements: strided.c -------------------------------------------------- */
+
+/* dst takes src's elements; equal shapes, any strides, any dtypes. */
+void tg_copy_elements(const tg_tensor *dst, const tg_tensor *src);
+
+/* Position of element number `i` (row-major) of the tensor, in elements from data. */
+int64_t tg_element_offset(const tg_tensor *t, int64_t i);
+
+/* ---- the one error that has no way back ------------------------------------------------------ */
+
+/* Say so and exit(1): for the small blocks of bookkeeping. */
+_Noreturn void tg_out_of_memory(size_t bytes);
+
+#endif

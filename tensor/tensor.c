@@ -1,0 +1,422 @@
+#include "tensor/tensor.h"
+
+#include <inttypes.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "tensor/tensor-internal.h"
+
+static _Thread_local struct {
+    tg_dtype default_dtype;
+    tg_tensor error;
+    double nan; /* what the error tensor's data points to */
+} local;
+
+/* ---- shapes ---------------------------------------------------------------------------------- */
+
+tg_shape tg_shape_of(const int64_t *size, int ndim)
+{
+    tg_shape shape = {.ndim = ndim};
+    for (int i = 0; i < ndim && i < TG_MAX_DIMS; i++)
+        shape.size[i] = size[i];
+    return shape;
+}
+
+bool tg_shape_equal(const tg_shape *a, const tg_shape *b)
+{
+    if (a->ndim != b->ndim)
+        return false;
+    for (int i = 0; i < a->ndim; i++)
+        if (a->size[i] != b->size[i])
+            return false;
+    return true;
+}
+
+int64_t tg_shape_numel(const tg_shape *shape)
+{
+    int64_t count = 1;
+    for (int i = 0; i < shape->ndim; i++)
+        count *= shape->size[i];
+    return count;
+}
+
+const char *tg_shape_format(const tg_shape *shape, char text[TG_SHAPE_TEXT])
+{
+    const int ndim = (int)tg_min(shape->ndim, TG_MAX_DIMS);
+    size_t n = (size_t)snprintf(text, TG_SHAPE_TEXT, "[");
+    for (int i = 0; i < ndim; i++)
+        n += (size_t)snprintf(text + n, TG_SHAPE_TEXT - n, "%s%" PRId64, i ? ", " : "",
+                              shape->size[i]);
+    snprintf(text + n, TG_SHAPE_TEXT - n, "]");
+    return text;
+}
+
+/* Negative sizes, too many dimensions, and more elements than can be addressed. */
+static bool shape_is_valid(const char *at, const char *op, const tg_shape *shape)
+{
+    if (shape->ndim < 0 || shape->ndim > TG_MAX_DIMS) {
+        tg_misuse(at, op, "%d dimensions; at most %d are possible", shape->ndim, TG_MAX_DIMS);
+        return false;
+    }
+    char text[TG_SHAPE_TEXT];
+    double count = 1;
+    for (int i = 0; i < shape->ndim; i++) {
+        if (shape->size[i] < 0) {
+            tg_misuse(at, op, "%s: a size is negative", tg_shape_format(shape, text));
+            return false;
+        }
+        count *= shape->size[i] > 0 ? (double)shape->size[i] : 1; /* strides ignore size 0 */
+    }
+    if (count >= 0x1p60) {
+        tg_misuse(at, op, "%s: more elements than memory can hold", tg_shape_format(shape, text));
+        return false;
+    }
+    return true;
+}
+
+const char *tg_dtype_name(tg_dtype dtype)
+{
+    static const char *const name[] = {[TG_F32] = "f32", [TG_F64] = "f64", [TG_I64] = "i64"};
+    return name[dtype];
+}
+
+size_t tg_dtype_size(tg_dtype dtype)
+{
+    return dtype == TG_F32 ? 4 : 8;
+}
+
+int64_t tg_numel(const tg_tensor *t)
+{
+    return tg_shape_numel(&t->shape);
+}
+
+int64_t tg_size(const tg_tensor *t, int dim)
+{
+    if (dim < 0)
+        dim += t->shape.ndim;
+    if (dim < 0 || dim >= t->shape.ndim) {
+        char text[TG_SHAPE_TEXT];
+        tg_misuse("tg_size", "size", "%s has no dimension %d", tg_shape_format(&t->shape, text),
+                  dim);
+        return 0;
+    }
+    return t->shape.size[dim];
+}
+
+void tg_contiguous_strides(const tg_shape *shape, int64_t stride[TG_MAX_DIMS])
+{
+    int64_t next = 1;
+    for (int i = shape->ndim - 1; i >= 0; i--) {
+        stride[i] = next;
+        next *= shape->size[i] > 0 ? shape->size[i] : 1;
+    }
+}
+
+bool tg_is_contiguous(const tg_tensor *t)
+{
+    int64_t next = 1;
+    for (int i = t->shape.ndim - 1; i >= 0; i--) {
+        if (t->shape.size[i] == 0)
+            return true;
+        if (t->shape.size[i] != 1 && t->stride[i] != next)
+            return false;
+        next *= t->shape.size[i];
+    }
+    return true;
+}
+
+void tg_set_default_dtype(tg_dtype dtype)
+{
+    if (dtype == TG_I64)
+        tg_misuse("tg_set_default_dtype", "dtype", "i64; f32 or f64 expected");
+    else
+        local.default_dtype = dtype;
+}
+
+tg_dtype tg_default_dtype(void)
+{
+    return local.default_dtype;
+}
+
+/* ---- the error tensor ------------------------------------------------------------------------ */
+
+tg_tensor *tg_error_tensor(void)
+{
+    local.nan = NAN;
+    local.error = (tg_tensor){.data = &local.nan, .dtype = TG_F64, .node = -1};
+    return &local.error;
+}
+
+bool tg_is_error(const tg_tensor *t)
+{
+    return t == &local.error;
+}
+
+bool tg_usable(const char *at, const char *op, const tg_tensor *t)
+{
+    if (t && !tg_is_error(t) && !tg_is_stale(t))
+        return true;
+    if (!t)
+        tg_misuse(at, op, "the tensor is NULL");
+    else if (!tg_is_error(t))
+        tg_misuse(at, op, "the tensor belongs to a step that has ended; keep it with tg_retain");
+    return false;
+}
+
+/* ---- tensors of the step --------------------------------------------------------------------- */
+
+static size_t bytes_of(tg_dtype dtype, int64_t count)
+{
+    return (size_t)(count > 0 ? count : 1) * tg_dtype_size(dtype);
+}
+
+static tg_tensor *no_memory(const char *at, const char *op, tg_dtype dtype, const tg_shape *shape)
+{
+    char text[TG_SHAPE_TEXT];
+    return tg_misuse(at, op, "no memory for %s %s", tg_dtype_name(dtype),
+                     tg_shape_format(shape, text));
+}
+
+tg_tensor *tg_tensor_new(const char *at, const char *op, tg_dtype dtype, tg_shape shape)
+{
+    if (!shape_is_valid(at, op, &shape))
+        return tg_error_tensor();
+    void *data = tg_arena_alloc(bytes_of(dtype, tg_shape_numel(&shape)));
+    if (!data)
+        return no_memory(at, op, dtype, &shape);
+    tg_tensor *t = tg_arena_header();
+    t->data = data;
+    t->dtype = dtype;
+    t->shape = shape;
+    tg_contiguous_strides(&shape, t->stride);
+    return t;
+}
+
+tg_tensor *tg_tensor_alias(const tg_tensor *t)
+{
+    tg_tensor *alias = tg_arena_header();
+    alias->data = t->data;
+    alias->dtype = t->dtype;
+    alias->shape = t->shape;
+    memcpy(alias->stride, t->stride, sizeof alias->stride);
+    alias->rows = t->rows;
+    return alias;
+}
+
+tg_tensor *tg_empty_at(const char *at, tg_dtype dtype, tg_shape shape)
+{
+    return tg_tensor_new(at, "empty", dtype, shape);
+}
+
+tg_tensor *tg_zeros_at(const char *at, tg_dtype dtype, tg_shape shape)
+{
+    tg_tensor *t = tg_tensor_new(at, "zeros", dtype, shape);
+    if (!tg_is_error(t))
+        memset(t->data, 0, bytes_of(dtype, tg_numel(t)));
+    return t;
+}
+
+tg_tensor *tg_full_at(const char *at, tg_dtype dtype, double value, tg_shape shape)
+{
+    tg_tensor *t = tg_tensor_new(at, "full", dtype, shape);
+    tg_fill_at(at, t, value);
+    return t;
+}
+
+tg_tensor *tg_from_at(const char *at, tg_dtype dtype, const void *values, tg_shape shape)
+{
+    tg_tensor *t = tg_tensor_new(at, "from", dtype, shape);
+    if (!tg_is_error(t) && tg_numel(t) > 0)
+        memcpy(t->data, values, bytes_of(dtype, tg_numel(t)));
+    return t;
+}
+
+/* ---- tensors of the caller ------------------------------------------------------------------- */
+
+/* Zeroed memory at the start of a cache line, for large arrays without touching them. */
+static void *zeroed(size_t bytes)
+{
+    void *data = aligned_alloc(64, (bytes + 63) / 64 * 64);
+    if (data)
+        memset(data, 0, bytes);
+    return data;
+}
+
+tg_tensor *tg_owned_at(const char *at, tg_dtype dtype, tg_shape shape)
+{
+    if (!shape_is_valid(at, "owned", &shape))
+        return tg_error_tensor();
+    const int64_t count = tg_shape_numel(&shape);
+    tg_tensor *t = calloc(1, sizeof *t);
+    void *data = zeroed(bytes_of(dtype, count));
+    if (!t || !data) {
+        free(t);
+        free(data);
+        return no_memory(at, "owned", dtype, &shape);
+    }
+    *t = (tg_tensor){
+        .data = data, .dtype = dtype, .shape = shape, .node = -1, .capacity = count};
+    tg_contiguous_strides(&shape, t->stride);
+    return t;
+}
+
+void tg_owned_resize(tg_tensor *t, tg_shape shape)
+{
+    const int64_t count = tg_shape_numel(&shape);
+    if (count > t->capacity) {
+        void *data = zeroed(bytes_of(t->dtype, count));
+        if (!data)
+            tg_out_of_memory(bytes_of(t->dtype, count));
+        free(t->data);
+        t->data = data;
+        t->capacity = count;
+    }
+    t->shape = shape;
+    tg_contiguous_strides(&shape, t->stride);
+}
+
+tg_tensor *tg_retain_at(const char *at, const tg_tensor *t)
+{
+    if (!tg_usable(at, "retain", t))
+        return tg_error_tensor();
+    if (t->rows)
+        return tg_misuse(at, "retain", "the tensor is row-sparse: take tg_to_dense first");
+    tg_tensor *copy = tg_owned_at(at, t->dtype, t->shape);
+    if (!tg_is_error(copy))
+        tg_copy_elements(copy, t);
+    return copy;
+}
+
+void tg_free(tg_tensor *t)
+{
+    if (!t || tg_is_error(t) || t->step != 0)
+        return;
+    tg_free(t->dense_buffer);
+    tg_free(t->sparse_buffer);
+    tg_free(t->rows);
+    free(t->data);
+    free(t);
+}
+
+tg_tensor *tg_requires_grad_at(const char *at, tg_tensor *t)
+{
+    if (!tg_usable(at, "requires_grad", t))
+        return tg_error_tensor();
+    if (t->dtype == TG_I64)
+        return tg_misuse(at, "requires_grad", "the tensor is i64; f32 or f64 expected");
+    if (t->node >= 0)
+        return tg_misuse(at, "requires_grad", "the tensor is an op's result; a leaf expected");
+    t->requires_grad = true;
+    return t;
+}
+
+/* ---- elements -------------------------------------------------------------------------------- */
+
+static double element_get(const tg_tensor *t, int64_t offset)
+{
+    switch (t->dtype) {
+    case TG_F32: return (double)((const float *)t->data)[offset];
+    case TG_F64: return ((const double *)t->data)[offset];
+    case TG_I64: return (double)((const int64_t *)t->data)[offset];
+    }
+    return NAN;
+}
+
+static void element_set(tg_tensor *t, int64_t offset, double value)
+{
+    switch (t->dtype) {
+    case TG_F32: ((float *)t->data)[offset] = (float)value; break;
+    case TG_F64: ((double *)t->data)[offset] = value; break;
+    case TG_I64: ((int64_t *)t->data)[offset] = (int64_t)value; break;
+    }
+}
+
+/* The offset of an index list in elements; -1 after misuse. */
+static int64_t index_offset(const char *at, const char *op, const tg_tensor *t,
+                            const tg_shape *index)
+{
+    if (!tg_usable(at, op, t))
+        return -1;
+    char text[TG_SHAPE_TEXT], place[TG_SHAPE_TEXT];
+    bool fits = index->ndim == t->shape.ndim && !t->rows;
+    int64_t offset = 0;
+    for (int i = 0; fits && i < index->ndim; i++) {
+        const int64_t size = t->shape.size[i];
+        const int64_t k = index->size[i] < 0 ? index->size[i] + size : index->size[i];
+        fits = k >= 0 && k < size;
+        offset += k * t->stride[i];
+    }
+    if (fits)
+        return offset;
+    if (t->rows)
+        tg_misuse(at, op, "the tensor is row-sparse: take tg_to_dense first");
+    else
+        tg_misuse(at, op, "index %s does not stand in %s", tg_shape_format(index, place),
+                  tg_shape_format(&t->shape, text));
+    return -1;
+}
+
+double tg_get_at(const char *at, const tg_tensor *t, tg_shape index)
+{
+    const int64_t offset = index_offset(at, "get", t, &index);
+    return offset < 0 ? NAN : element_get(t, offset);
+}
+
+void tg_set_at(const char *at, tg_tensor *t, double value, tg_shape index)
+{
+    const int64_t offset = index_offset(at, "set", t, &index);
+    if (offset >= 0)
+        element_set(t, offset, value);
+}
+
+double tg_item_at(const char *at, const tg_tensor *t)
+{
+    if (!tg_usable(at, "item", t))
+        return NAN;
+    if (tg_numel(t) != 1 || t->rows) {
+        char text[TG_SHAPE_TEXT];
+        tg_misuse(at, "item", "%s: one element expected", tg_shape_format(&t->shape, text));
+        return NAN;
+    }
+    return element_get(t, 0);
+}
+
+void tg_fill_at(const char *at, tg_tensor *t, double value)
+{
+    if (!tg_usable(at, "fill", t))
+        return;
+    const int64_t count = tg_numel(t);
+    const bool contiguous = tg_is_contiguous(t);
+    for (int64_t i = 0; i < count; i++)
+        element_set(t, contiguous ? i : tg_element_offset(t, i), value);
+}
+
+void tg_copy_at(const char *at, tg_tensor *t, const tg_tensor *source)
+{
+    if (!tg_usable(at, "copy", t) || !tg_usable(at, "copy", source))
+        return;
+    char to[TG_SHAPE_TEXT], from[TG_SHAPE_TEXT];
+    if (t->rows || source->rows)
+        tg_misuse(at, "copy", "a row-sparse tensor: take tg_to_dense first");
+    else if (!tg_shape_equal(&t->shape, &source->shape))
+        tg_misuse(at, "copy", "%s from %s: shapes differ", tg_shape_format(&t->shape, to),
+                  tg_shape_format(&source->shape, from));
+    else
+        tg_copy_elements(t, source);
+}
+
+void tg_print(const tg_tensor *t)
+{
+    if (!tg_usable("tg_print", "print", t))
+        return;
+    enum { SHOWN = 8 };
+    char text[TG_SHAPE_TEXT];
+    printf("%s %s%s:", tg_dtype_name(t->dtype), tg_shape_format(&t->shape, text),
+           t->rows ? " (row-sparse)" : "");
+    const int64_t count = t->rows ? 0 : tg_numel(t);
+    for (int64_t i = 0; i < count && i < SHOWN; i++)
+        printf(" %g", element_get(t, tg_element_offset(t, i)));
+    puts(count > SHOWN ? " ..." : "");
+}

@@ -1,0 +1,137 @@
+/*
+ * tensor.h: the tensor, its two lifetimes, and access to its elements
+ *
+ * A tensor is a dtype, a shape of up to TG_MAX_DIMS dimensions, strides counted in elements, and a
+ * pointer. Views (tg_view, tg_transpose, tg_narrow, tg_expand in autograd/ops.h) share the data.
+ *
+ * Who owns what, in one sentence: parameters, optimiser state and data sets belong to whoever made
+ * them (tg_owned, tg_retain; ended by tg_free); everything else that a function returns belongs to
+ * the step (tg_step_begin, tg_step_end in autograd/autograd.h) and is gone at its end. Outside any
+ * step it lives as long as the thread.
+ *
+ * Sizes are written as a list: tg_zeros(TG_F32, 256, 64) is (256, 64). A scalar has no dimension.
+ */
+#ifndef TG_TENSOR_TENSOR_H
+#define TG_TENSOR_TENSOR_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "tensor/error.h"
+
+#define TG_MAX_DIMS 8
+
+typedef enum tg_dtype { TG_F32, TG_F64, TG_I64 } tg_dtype;
+
+typedef struct tg_shape {
+    int ndim;
+    int64_t size[TG_MAX_DIMS];
+} tg_shape;
+
+typedef struct tg_tensor tg_tensor;
+struct tg_tensor {
+    void *data;
+    tg_dtype dtype;
+    bool requires_grad; /* a leaf that wants a gradient, or a result that depends on one */
+    tg_shape shape;
+    int64_t stride[TG_MAX_DIMS]; /* in elements; 0 along an expanded dimension */
+
+    /* The gradient of a leaf: NULL before tg_backward and after zeroing. It has the leaf's shape
+     * and is row-sparse where only an embedding lookup reached the leaf: see `rows`. */
+    tg_tensor *grad;
+
+    /* Row-sparse tensors only: (n) i64, distinct row numbers. data then holds the n rows
+     * (n, size[1], ...) in that order; all other rows of the shape are zero. */
+    tg_tensor *rows;
+
+    /* Private to the library. */
+    int64_t node;             /* the tape's node that made it; -1 for a leaf */
+    uint64_t step;            /* the step it belongs to; 0 when owned */
+    tg_tensor *dense_buffer;  /* memory for a leaf's gradient, kept between steps */
+    tg_tensor *sparse_buffer; /* the same for a row-sparse one */
+    int64_t capacity;         /* elements that data has room for (owned tensors) */
+};
+
+/* ---- shapes ---------------------------------------------------------------------------------- */
+
+/* A shape from a list of sizes: TG_SHAPE(2, 3). */
+#define TG_SHAPE(...)                                                                              \
+    tg_shape_of((const int64_t[]){__VA_ARGS__},                                                    \
+                (int)(sizeof((const int64_t[]){__VA_ARGS__}) / sizeof(int64_t)))
+tg_shape tg_shape_of(const int64_t *size, int ndim);
+
+bool tg_shape_equal(const tg_shape *a, const tg_shape *b);
+int64_t tg_shape_numel(const tg_shape *shape);
+
+/* "[256, 64]", written into `text` and returned. */
+#define TG_SHAPE_TEXT 192
+const char *tg_shape_format(const tg_shape *shape, char text[TG_SHAPE_TEXT]);
+
+const char *tg_dtype_name(tg_dtype dtype); /* "f32", "f64", "i64" */
+size_t tg_dtype_size(tg_dtype dtype);      /* bytes */
+
+int64_t tg_numel(const tg_tensor *t);
+int64_t tg_size(const tg_tensor *t, int dim); /* dim counts from the end where negative */
+bool tg_is_contiguous(const tg_tensor *t);    /* row-major without gaps */
+bool tg_is_error(const tg_tensor *t);         /* the error tensor: see error.h */
+
+/* The dtype of new layers and of random tensors in nn/: f32 unless set (torch.set_default_dtype).
+ * Gradient checks set f64. */
+void tg_set_default_dtype(tg_dtype dtype);
+tg_dtype tg_default_dtype(void);
+
+/* ---- tensors of the step --------------------------------------------------------------------- */
+
+#define tg_zeros(dtype, ...) tg_zeros_at(TG_HERE, dtype, TG_SHAPE(__VA_ARGS__))
+#define tg_full(dtype, value, ...) tg_full_at(TG_HERE, dtype, value, TG_SHAPE(__VA_ARGS__))
+#define tg_scalar(dtype, value) tg_full_at(TG_HERE, dtype, value, (tg_shape){.ndim = 0})
+/* A copy of the row-major array `values` of the same element type as dtype. */
+#define tg_from(dtype, values, ...) tg_from_at(TG_HERE, dtype, values, TG_SHAPE(__VA_ARGS__))
+/* Elements not set to anything. */
+#define tg_empty(dtype, ...) tg_empty_at(TG_HERE, dtype, TG_SHAPE(__VA_ARGS__))
+
+tg_tensor *tg_zeros_at(const char *at, tg_dtype dtype, tg_shape shape);
+tg_tensor *tg_full_at(const char *at, tg_dtype dtype, double value, tg_shape shape);
+tg_tensor *tg_from_at(const char *at, tg_dtype dtype, const void *values, tg_shape shape);
+tg_tensor *tg_empty_at(const char *at, tg_dtype dtype, tg_shape shape);
+
+/* ---- tensors of the caller ------------------------------------------------------------------- */
+
+/* Zeros that belong to the caller until tg_free. */
+#define tg_owned(dtype, ...) tg_owned_at(TG_HERE, dtype, TG_SHAPE(__VA_ARGS__))
+tg_tensor *tg_owned_at(const char *at, tg_dtype dtype, tg_shape shape);
+
+/* A contiguous copy of `t` that belongs to the caller: the way out of a step. It is a leaf. */
+#define tg_retain(t) tg_retain_at(TG_HERE, t)
+tg_tensor *tg_retain_at(const char *at, const tg_tensor *t);
+
+/* End an owned tensor and its gradient. NULL and tensors of a step are left alone. */
+void tg_free(tg_tensor *t);
+
+/* Mark a leaf as wanting a gradient; gives it back. Floating point only. */
+#define tg_requires_grad(t) tg_requires_grad_at(TG_HERE, t)
+tg_tensor *tg_requires_grad_at(const char *at, tg_tensor *t);
+
+/* ---- elements -------------------------------------------------------------------------------- */
+
+/* The element at an index list, as a double: tg_get(t, 2, 3). NaN on misuse. */
+#define tg_get(t, ...) tg_get_at(TG_HERE, t, TG_SHAPE(__VA_ARGS__))
+#define tg_set(t, value, ...) tg_set_at(TG_HERE, t, value, TG_SHAPE(__VA_ARGS__))
+/* The one element of a tensor that has one. */
+#define tg_item(t) tg_item_at(TG_HERE, t)
+double tg_get_at(const char *at, const tg_tensor *t, tg_shape index);
+void tg_set_at(const char *at, tg_tensor *t, double value, tg_shape index);
+double tg_item_at(const char *at, const tg_tensor *t);
+
+/* In place: every element of `t` becomes `value`; `t` takes the elements of `source` (the same
+ * shape, any strides, any dtype). Neither is recorded on the tape. */
+#define tg_fill(t, value) tg_fill_at(TG_HERE, t, value)
+#define tg_copy(t, source) tg_copy_at(TG_HERE, t, source)
+void tg_fill_at(const char *at, tg_tensor *t, double value);
+void tg_copy_at(const char *at, tg_tensor *t, const tg_tensor *source);
+
+/* Print shape, dtype and the first elements to stdout, for looking at things. */
+void tg_print(const tg_tensor *t);
+
+#endif
