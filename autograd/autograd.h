@@ -1,0 +1,112 @@
+/*
+ * autograd.h: steps, the tape, backward, and what an op is
+ *
+ *     tg_step_begin();
+ *     tg_tensor *loss = tg_mse_loss(model_forward(m, x), y);    ops are recorded on the tape
+ *     tg_backward(loss);                                        fills ->grad of every leaf reached
+ *     tg_optimizer_step(opt);
+ *     tg_step_end();                                            all results of the step are gone
+ *
+ * The tape is an array of nodes in the order of execution. tg_backward walks it once, backwards:
+ * since a result always stands after its operands, no sort, queue or recursion is needed. A node
+ * is recorded where an operand requires a gradient and recording is on.
+ */
+#ifndef TG_AUTOGRAD_AUTOGRAD_H
+#define TG_AUTOGRAD_AUTOGRAD_H
+
+#include "tensor/tensor.h"
+
+/* ---- steps ----------------------------------------------------------------------------------- */
+
+/* Begin and end a step; steps nest. What ops returned and the tape recorded since the begin is gone
+ * at the end, and its memory is used again by the next step. Leaves' gradients stay. */
+void tg_step_begin(void);
+void tg_step_end(void);
+
+/* ---- gradients ------------------------------------------------------------------------------- */
+
+/* Add d loss / d leaf to the grad of every leaf that requires one and that the loss depends on.
+ * The loss must have one element and depend on such a leaf. May be called again, on the same loss
+ * or another one of the step: gradients accumulate, as in PyTorch. */
+#define tg_backward(loss) tg_backward_at(TG_HERE, loss)
+void tg_backward_at(const char *at, tg_tensor *loss);
+
+/* Forget a leaf's gradient (grad becomes NULL; its memory is kept for the next one). */
+void tg_zero_grad_tensor(tg_tensor *leaf);
+
+/* Record nothing in the block that follows: tg_no_grad { ... }. return and break may leave it. */
+#define tg_no_grad                                                                                 \
+    for (tg_no_grad_guard tg_guard_ __attribute__((cleanup(tg_no_grad_end))) =                     \
+             tg_no_grad_begin(); tg_guard_.once; tg_guard_.once = false)
+bool tg_grad_enabled(void);
+
+/* The same tensor as a leaf that wants no gradient; shares the data. */
+#define tg_detach(x) tg_detach_at(TG_HERE, x)
+tg_tensor *tg_detach_at(const char *at, tg_tensor *x);
+
+/* The place and name of the first op on the tape whose output is not finite although its operands
+ * are, as "models/mlp.c:31: log", in `text`; false where all are finite. */
+bool tg_find_non_finite(char *text, size_t size);
+
+/* ---- ops ------------------------------------------------------------------------------------- */
+
+#define TG_VARIADIC (-1)
+
+typedef struct tg_op tg_op;
+
+/* One use of an op: a call while it runs forward, then a row of the tape. */
+typedef struct tg_node {
+    const tg_op *op;
+    const char *at;    /* the caller's place */
+    int nin;
+    tg_tensor **in;    /* operands */
+    tg_tensor *out;    /* result */
+    const void *attr;  /* the op's own struct, or NULL */
+    tg_tensor *grad;   /* d loss / d out while tg_backward runs */
+    bool grad_is_sum;  /* grad is memory of its own, not shared with another gradient */
+} tg_node;
+
+struct tg_op {
+    const char *name;
+    int arity; /* operands, or TG_VARIADIC */
+
+    /* Check the operands, compute, return the result (tg_misuse's on an error). */
+    tg_tensor *(*forward)(const tg_node *n);
+
+    /* From g = d loss / d out give dx[i] = d loss / d in[i], for each i with tg_needs_grad(n, i),
+     * written in ops. dx[i] may have the broadcast shape: the engine sums it down to in[i]'s. NULL
+     * only in an op that is not differentiable: its results never require a gradient. */
+    void (*backward)(const tg_node *n, tg_tensor *g, tg_tensor **dx);
+
+    int row; /* elementwise ops: the row of tensor/elementwise.def */
+};
+
+/* Define `tg_op tg_op_NAME` from NAME_forward and NAME_backward above it. The op must have a line
+ * in autograd/ops.def, and a function that is missing does not compile. */
+#define TG_DEFINE_OP(op, operands)                                                                 \
+    const tg_op tg_op_##op = {                                                                     \
+        .name = #op, .arity = operands, .forward = op##_forward, .backward = op##_backward}
+
+static inline bool tg_needs_grad(const tg_node *n, int i)
+{
+    return n->in[i]->requires_grad;
+}
+
+/* Run an op and record it. attr is copied. The error tensor goes in and out untouched; an operand
+ * that is NULL, or of a step that has ended, is misuse. */
+tg_tensor *tg_apply(const char *at, const tg_op *op, int nin, tg_tensor *const *in,
+                    const void *attr, size_t attr_size);
+
+/* Every op of the library, for tests and documents. */
+extern const tg_op *const tg_op_table[];
+extern const int tg_op_count;
+
+/* ---- private to the macros above ------------------------------------------------------------- */
+
+typedef struct tg_no_grad_guard {
+    bool before, once;
+} tg_no_grad_guard;
+tg_no_grad_guard tg_no_grad_begin(void);
+void tg_no_grad_end(tg_no_grad_guard *guard);
+
+#endif

@@ -1,0 +1,142 @@
+#include "autograd/gradcheck.h"
+
+#include <math.h>
+#include <stdio.h>
+
+#include "autograd/ops-internal.h"
+
+/* Weights of the random projection: a stream of its own, so that the function's draws stay. */
+#define PROJECTION_SEED 1
+#define PROJECTION_STREAM 0x70726f6a
+
+typedef struct check {
+    tg_gradcheck_function function;
+    void *context;
+    tg_tensor *const *input;
+    int count;
+    tg_rng rng; /* what the function finds at each evaluation */
+    tg_gradcheck_report *report;
+} check;
+
+static bool fail(const check *c, const char *message)
+{
+    c->report->ok = false;
+    snprintf(c->report->message, sizeof c->report->message, "%s", message);
+    return false;
+}
+
+/* L = sum of the output weighted with fixed random numbers. Inside a step. */
+static tg_tensor *projected(const check *c)
+{
+    *tg_default_rng() = c->rng;
+    tg_tensor *y = c->function(c->context, c->input, c->count);
+    if (!y || tg_is_error(y) || y->dtype != TG_F64)
+        return NULL;
+    y = tg_to_dense(y);
+    tg_tensor *weight = tg_empty_at(TG_HERE, TG_F64, y->shape);
+    tg_rng rng = {.seed = PROJECTION_SEED, .stream = PROJECTION_STREAM};
+    for (int64_t i = 0; i < tg_numel(weight); i++)
+        ((double *)weight->data)[i] = 0.5 + tg_rng_uniform(&rng);
+    return tg_sum(tg_mul(y, weight));
+}
+
+static double value(const check *c)
+{
+    double result = NAN;
+    tg_step_begin();
+    tg_no_grad {
+        const tg_tensor *loss = projected(c);
+        if (loss)
+            result = tg_item(loss);
+    }
+    tg_step_end();
+    return result;
+}
+
+static bool input_is_valid(const check *c, int i)
+{
+    const tg_tensor *x = c->input[i];
+    if (!x->requires_grad || (x->dtype == TG_F64 && x->node < 0 && tg_is_contiguous(x)))
+        return true;
+    char text[128];
+    snprintf(text, sizeof text, "input %d: a contiguous leaf of f64 expected", i);
+    return fail(c, text);
+}
+
+/* The analytic gradients, as leaves' grads. */
+static bool analytic(const check *c)
+{
+    for (int i = 0; i < c->count; i++)
+        c->input[i]->grad = NULL;
+    tg_tensor *loss = projected(c);
+    if (!loss)
+        return fail(c, tg_last_error()->status == TG_EMISUSE ? tg_last_error()->message
+                                                              : "the function gave no f64 tensor");
+    if (!isfinite(tg_item(loss)))
+        return fail(c, "the function's value is not finite");
+    if (!loss->requires_grad)
+        return fail(c, "the function's value does not depend on an input that requires a gradient");
+    tg_backward(loss);
+    const double first = tg_item(loss), again = value(c);
+    if (first != again)
+        return fail(c, "the function is not deterministic: two values for one input");
+    return true;
+}
+
+/* Move one element both ways and compare. */
+static void compare_element(const check *c, int i, int64_t element, double gradient)
+{
+    tg_gradcheck_report *r = c->report;
+    double *x = (double *)c->input[i]->data + element;
+    const double keep = *x, h = 1e-6 * fmax(1, fabs(keep));
+    *x = keep + h;
+    const double above = value(c);
+    *x = keep - h;
+    const double below = value(c);
+    *x = keep;
+    const double numeric = (above - below) / (2 * h);
+    double error = fabs(gradient - numeric) / fmax(1, fmax(fabs(gradient), fabs(numeric)));
+    if (isnan(error)) /* must not pass for small */
+        error = INFINITY;
+    if (r->checked++ == 0 || error > r->error) {
+        r->error = error;
+        r->input = i;
+        r->element = element;
+        r->analytic = gradient;
+        r->numeric = numeric;
+    }
+}
+
+bool tg_gradcheck(tg_gradcheck_function function, void *context, tg_tensor *const *input, int count,
+                  double tolerance, tg_gradcheck_report *report)
+{
+    *report = (tg_gradcheck_report){.ok = true};
+    const check c = {function, context, input, count, *tg_default_rng(), report};
+    for (int i = 0; i < count; i++)
+        if (!input_is_valid(&c, i))
+            return false;
+    tg_step_begin();
+    bool done = analytic(&c);
+    for (int i = 0; done && i < count; i++) {
+        if (!input[i]->requires_grad)
+            continue;
+        const tg_tensor *grad =
+            input[i]->grad ? tg_contiguous(tg_to_dense(input[i]->grad)) : NULL;
+        for (int64_t k = 0; k < tg_numel(input[i]); k++)
+            compare_element(&c, i, k, grad ? ((const double *)grad->data)[k] : 0);
+    }
+    for (int i = 0; i < count; i++)
+        input[i]->grad = NULL;
+    tg_step_end();
+    *tg_default_rng() = c.rng;
+    if (!done)
+        return false;
+    const double allowed = tolerance > 0 ? tolerance : 1e-6;
+    report->ok = report->checked > 0 && report->error <= allowed;
+    snprintf(report->message, sizeof report->message,
+             "worst of %lld elements: input %d, element %lld: analytic %.10g, numeric %.10g, "
+             "relative error %.2e (allowed %.0e)",
+             (long long)report->checked, report->input, (long long)report->element,
+             report->analytic, report->numeric, report->error, allowed);
+    return report->ok;
+}

@@ -1,0 +1,37 @@
+/*
+ * gradcheck.h: is a gradient right?
+ *
+ * Compares the gradients that tg_backward gives with central differences, in f64:
+ *
+ *     numeric = (L(x + h) - L(x - h)) / 2h,   h = 1e-6 max(1, |x|)
+ *     error   = |analytic - numeric| / max(1, |analytic|, |numeric|)
+ *
+ * L is the sum of the function's output weighted with fixed random numbers, so that a function of
+ * any output shape is checked in one go and errors do not cancel. The thread's random generator is
+ * set back before every evaluation, so that dropout draws the same mask each time; a function that
+ * still gives two values for one input is reported as not deterministic.
+ */
+#ifndef TG_AUTOGRAD_GRADCHECK_H
+#define TG_AUTOGRAD_GRADCHECK_H
+
+#include "tensor/tensor.h"
+
+typedef struct tg_gradcheck_report {
+    bool ok;              /* error <= tolerance, and nothing else went wrong */
+    double error;         /* the worst, as defined above */
+    int input;            /* where it stands: number of the input ... */
+    int64_t element;      /* ... and of the element in it, row-major */
+    double analytic, numeric;
+    int64_t checked;      /* elements compared */
+    char message[512];    /* all of the above in words, or why it could not be checked */
+} tg_gradcheck_report;
+
+/* A function of `count` inputs. It must return a tensor and be a function of the inputs alone. */
+typedef tg_tensor *(*tg_gradcheck_function)(void *context, tg_tensor *const *input, int count);
+
+/* Check the gradients of every input that requires one (contiguous f64 leaves). The inputs' values
+ * are moved and put back; their grads are left zeroed. tolerance 0 means 1e-6. */
+bool tg_gradcheck(tg_gradcheck_function function, void *context, tg_tensor *const *input, int count,
+                  double tolerance, tg_gradcheck_report *report);
+
+#endif

@@ -1,0 +1,195 @@
+/* embedding, its gradient scatter_rows, and to_dense. */
+#include <string.h>
+
+#include "autograd/ops-internal.h"
+
+/* ---- embedding: weight (rows, dim), index (...) i64 -> (..., dim) ---------------------------- */
+
+static bool index_is_valid(const tg_node *n, const tg_tensor *index, int64_t rows)
+{
+    if (index->dtype != TG_I64) {
+        tg_reject(n, "the index is %s; i64 expected", tg_dtype_name(index->dtype));
+        return false;
+    }
+    if (index->shape.ndim == TG_MAX_DIMS) {
+        tg_reject(n, "index %s: at most %d dimensions expected", TG_TEXT(index->shape),
+                  TG_MAX_DIMS - 1);
+        return false;
+    }
+    const int64_t count = tg_numel(index);
+    const bool contiguous = tg_is_contiguous(index);
+    const int64_t *id = index->data;
+    for (int64_t i = 0; i < count; i++) {
+        const int64_t row = id[contiguous ? i : tg_element_offset(index, i)];
+        if (row < 0 || row >= rows) {
+            tg_reject(n, "index %lld at element %lld; a table of %lld rows has 0 to %lld",
+                      (long long)row, (long long)i, (long long)rows, (long long)rows - 1);
+            return false;
+        }
+    }
+    return true;
+}
+
+static tg_tensor *embedding_forward(const tg_node *n)
+{
+    const tg_tensor *weight = n->in[0];
+    if (weight->shape.ndim != 2 || weight->dtype == TG_I64)
+        return tg_reject(n, "a table of %s %s; (rows, dim) of f32 or f64 expected",
+                         tg_dtype_name(weight->dtype), TG_TEXT(weight->shape));
+    if (!index_is_valid(n, n->in[1], weight->shape.size[0]))
+        return tg_error_tensor();
+    const tg_tensor *table = tg_contiguous_at(n->at, n->in[0]);
+    const tg_tensor *index = tg_contiguous_at(n->at, n->in[1]);
+    tg_shape shape = index->shape;
+    shape.size[shape.ndim++] = table->shape.size[1];
+    tg_tensor *y = tg_result(n, table->dtype, shape);
+    if (tg_is_error(y) || tg_is_error(table) || tg_is_error(index))
+        return tg_error_tensor();
+    const size_t bytes = (size_t)table->shape.size[1] * tg_dtype_size(table->dtype);
+    const int64_t count = tg_numel(index), *row = index->data;
+    const char *from = table->data;
+    for (int64_t i = 0; i < count; i++)
+        memcpy((char *)y->data + (size_t)i * bytes, from + (size_t)row[i] * bytes, bytes);
+    return y;
+}
+
+static void embedding_backward(const tg_node *n, tg_tensor *g, tg_tensor **dx)
+{
+    dx[0] = tg_scatter_rows_at(n->at, g, n->in[1], n->in[0]->shape.size[0]);
+}
+
+TG_DEFINE_OP(embedding, 2);
+
+tg_tensor *tg_embedding_at(const char *at, tg_tensor *weight, tg_tensor *index)
+{
+    return tg_apply(at, &tg_op_embedding, 2, (tg_tensor *[]){weight, index}, NULL, 0);
+}
+
+/* ---- scatter_rows: x (..., dim), index (...) i64 -> row-sparse (rows, dim) ------------------- */
+
+/* For each of the count rows of the index, the number of its first use: slot[i]. The distinct rows,
+ * in the order of first use, go to row[]; returns how many they are. Open addressing in a table of
+ * twice the size, so no sort and no memory in proportion to the table of embeddings. */
+static int64_t coalesce(int64_t count, const int64_t *index, int64_t *slot, int64_t *row)
+{
+    size_t size = 16;
+    while (size < 2 * (size_t)count)
+        size *= 2;
+    int64_t *table = tg_arena_alloc(size * sizeof *table);
+    if (!table)
+        tg_out_of_memory(size * sizeof *table);
+    memset(table, 0xFF, size * sizeof *table); /* -1: free */
+    int64_t distinct = 0;
+    for (int64_t i = 0; i < count; i++) {
+        size_t h = ((uint64_t)index[i] * UINT64_C(0x9E3779B97F4A7C15)) >> 32;
+        while (table[h & (size - 1)] >= 0 && row[table[h & (size - 1)]] != index[i])
+            h++;
+        int64_t *entry = &table[h & (size - 1)];
+        if (*entry < 0) {
+            row[distinct] = index[i];
+            *entry = distinct++;
+        }
+        slot[i] = *entry;
+    }
+    return distinct;
+}
+
+/* Sum the rows of x that have one slot: data (distinct, dim). */
+static void sum_rows(const tg_tensor *x, int64_t count, int64_t dim, int64_t x_row,
+                     const int64_t *slot, char *data)
+{
+    const tg_map_kernel add = tg_kernels_of(x->dtype)->value[TG_ROW_add];
+    const int64_t size = (int64_t)tg_dtype_size(x->dtype);
+    int64_t next = 0;
+    for (int64_t i = 0; i < count; i++) {
+        char *to = data + slot[i] * dim * size;
+        const char *from = (const char *)x->data + i * x_row * size;
+        if (slot[i] == next) {
+            memcpy(to, from, (size_t)(dim * size));
+            next++;
+        } else {
+            add(dim, to, (const void *[]){to, from});
+        }
+    }
+}
+
+typedef struct scatter_rows_attr {
+    int64_t rows;
+} scatter_rows_attr;
+
+static tg_tensor *scatter_rows_forward(const tg_node *n)
+{
+    tg_tensor *x = n->in[0];
+    const int64_t rows = ((const scatter_rows_attr *)n->attr)->rows;
+    if (x->shape.ndim < 1 || x->dtype == TG_I64)
+        return tg_reject(n, "%s %s; (..., dim) of f32 or f64 expected", tg_dtype_name(x->dtype),
+                         TG_TEXT(x->shape));
+    tg_shape lead = x->shape;
+    lead.ndim--;
+    if (!tg_shape_equal(&lead, &n->in[1]->shape))
+        return tg_reject(n, "rows %s with index %s: (..., dim) and (...) expected",
+                         TG_TEXT(x->shape), TG_TEXT(n->in[1]->shape));
+    if (!index_is_valid(n, n->in[1], rows))
+        return tg_error_tensor();
+    const int64_t dim = x->shape.size[lead.ndim];
+    const bool in_place = x->shape.ndim == 2 && (x->stride[1] == 1 || dim == 1);
+    const tg_tensor *from = in_place ? x : tg_contiguous_at(n->at, x);
+    const tg_tensor *index = tg_contiguous_at(n->at, n->in[1]);
+    const int64_t count = tg_numel(index);
+    tg_tensor *ids = tg_result(n, TG_I64, TG_SHAPE(count));
+    tg_tensor *slot = tg_result(n, TG_I64, TG_SHAPE(count));
+    if (tg_is_error(from) || tg_is_error(index) || tg_is_error(ids) || tg_is_error(slot))
+        return tg_error_tensor();
+    ids->shape.size[0] = coalesce(count, index->data, slot->data, ids->data);
+    tg_tensor *y = tg_result(n, x->dtype, TG_SHAPE(ids->shape.size[0], dim));
+    if (tg_is_error(y))
+        return y;
+    sum_rows(from, count, dim, in_place ? x->stride[0] : dim, slot->data, y->data);
+    y->shape.size[0] = rows;
+    y->rows = ids;
+    return y;
+}
+
+static void scatter_rows_backward(const tg_node *n, tg_tensor *g, tg_tensor **dx)
+{
+    dx[0] = tg_embedding_at(n->at, g, n->in[1]);
+}
+
+TG_DEFINE_OP(scatter_rows, 2);
+
+tg_tensor *tg_scatter_rows_at(const char *at, tg_tensor *x, tg_tensor *index, int64_t rows)
+{
+    const scatter_rows_attr attr = {rows};
+    return tg_apply(at, &tg_op_scatter_rows, 2, (tg_tensor *[]){x, index}, &attr, sizeof attr);
+}
+
+/* ---- to_dense: row-sparse -> the same shape, dense ------------------------------------------- */
+
+static tg_tensor *to_dense_forward(const tg_node *n)
+{
+    const tg_tensor *x = n->in[0];
+    tg_tensor *y = tg_zeros_at(n->at, x->dtype, x->shape);
+    if (tg_is_error(y))
+        return y;
+    const int64_t count = tg_numel(x->rows), *row = x->rows->data;
+    const size_t bytes = (size_t)x->stride[0] * tg_dtype_size(x->dtype);
+    for (int64_t i = 0; i < count; i++)
+        memcpy((char *)y->data + (size_t)row[i] * bytes, (const char *)x->data + (size_t)i * bytes,
+               bytes);
+    return y;
+}
+
+static void to_dense_backward(const tg_node *n, tg_tensor *g, tg_tensor **dx)
+{
+    (void)n;
+    dx[0] = g;
+}
+
+TG_DEFINE_OP(to_dense, 1);
+
+tg_tensor *tg_to_dense_at(const char *at, tg_tensor *x)
+{
+    if (x && !x->rows)
+        return x;
+    return tg_apply(at, &tg_op_to_dense, 1, &x, NULL, 0);
+}
