@@ -1,0 +1,95 @@
+/*
+ * module.h: parameters with names, modules with children
+ *
+ *     typedef struct { tg_module base; tg_linear_layer *hidden, *output; } net;
+ *
+ *     net *m = tg_module_new(net);
+ *     m->hidden = tg_child(m, "hidden", tg_linear_new(8, 16));
+ *     m->output = tg_child(m, "output", tg_linear_new(16, 1));
+ *     ...
+ *     tg_module_free(&m->base);
+ *
+ * A module is any struct whose first member is `tg_module base`. It owns its parameters and its
+ * children. Full names join with dots as in PyTorch's state_dict: "hidden.weight".
+ */
+#ifndef TG_NN_MODULE_H
+#define TG_NN_MODULE_H
+
+#include "tensor/tensor.h"
+
+typedef struct tg_module tg_module;
+
+typedef struct tg_parameter {
+    const char *name; /* "weight" */
+    tg_tensor *tensor;
+} tg_parameter;
+
+typedef struct tg_submodule {
+    const char *name; /* "linear_1" */
+    tg_module *module;
+} tg_submodule;
+
+struct tg_module {
+    const char *kind; /* the struct's name */
+    bool training;
+    int nparameters, nchildren;
+    tg_parameter *parameter;
+    tg_submodule *child;
+};
+
+/* A zeroed struct of the type, in training mode. */
+#define tg_module_new(type) ((type *)tg_module_alloc(sizeof(type), #type))
+void *tg_module_alloc(size_t size, const char *kind);
+
+/* End a module, its children and all their parameters. NULL is accepted. */
+void tg_module_free(tg_module *m);
+
+/* Register; gives the parameter (an owned tensor, which then requires a gradient) or the child
+ * back. The module owns it from then on: one that is refused, as misuse, is freed. Names must be
+ * string literals, or outlive the module. */
+#define tg_param(m, name, tensor) tg_module_parameter(TG_HERE, &(m)->base, name, tensor)
+#define tg_child(m, name, submodule) tg_module_child(TG_HERE, &(m)->base, name, submodule)
+tg_tensor *tg_module_parameter(const char *at, tg_module *m, const char *name, tg_tensor *tensor);
+void *tg_module_child(const char *at, tg_module *m, const char *name, void *child);
+
+/* Training mode (dropout on) or evaluation mode, for the module and everything below it. */
+#define tg_training(m) ((m)->base.training)
+#define tg_train(m) tg_module_train(&(m)->base, true)
+#define tg_eval(m) tg_module_train(&(m)->base, false)
+void tg_module_train(tg_module *m, bool training);
+
+/* ---- state_dict ------------------------------------------------------------------------------ */
+
+/* Named tensors in order, and strings beside them ("format" -> "1"). */
+typedef struct tg_state_entry {
+    char *name; /* "MLP_layers.linear_1.weight" */
+    tg_tensor *tensor;
+} tg_state_entry;
+
+typedef struct tg_state_note {
+    char *key, *value;
+} tg_state_note;
+
+typedef struct tg_state_dict {
+    int64_t count, notes;
+    tg_state_entry *entry;
+    tg_state_note *note;
+    bool owns_tensors; /* those of a file do; a module's are the module's */
+} tg_state_dict;
+
+/* All parameters of the module and its children, depth first, in the order of registration. */
+tg_state_dict tg_module_state_dict(const tg_module *m);
+void tg_state_dict_release(tg_state_dict *state);
+
+void tg_state_dict_add(tg_state_dict *state, const char *name, tg_tensor *tensor);
+void tg_state_dict_note(tg_state_dict *state, const char *key, const char *value);
+tg_tensor *tg_state_dict_get(const tg_state_dict *state, const char *name);         /* or NULL */
+const char *tg_state_dict_get_note(const tg_state_dict *state, const char *key);    /* or NULL */
+
+/* Copy values from `state` into the module's parameters. Every parameter must be there with its
+ * shape; TG_EFORMAT otherwise, naming it, and nothing is changed. Others are ignored. */
+tg_status tg_module_load_state_dict(tg_module *m, const tg_state_dict *state);
+
+int64_t tg_module_parameter_count(const tg_module *m); /* numbers, not tensors */
+
+#endif

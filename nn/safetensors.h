@@ -1,0 +1,22 @@
+/*
+ * safetensors.h: state_dicts as files that PyTorch's safetensors library reads too
+ *
+ * Layout: 8 bytes little-endian header length; a JSON object
+ * {"__metadata__": {"key": "value"}, "name": {"dtype": "F32", "shape": [2, 3],
+ * "data_offsets": [begin, end]}, ...}; then the data, row-major, little-endian.
+ */
+#ifndef TG_NN_SAFETENSORS_H
+#define TG_NN_SAFETENSORS_H
+
+#include "nn/module.h"
+
+/* Write to a temporary name beside `path`, then rename: a file that was there is whole until the
+ * new one is. (Devices, pipes and links to nothing are written directly.) On failure TG_EIO, or
+ * TG_EFORMAT for names that are not UTF-8 or occur twice, with the reason in tg_last_error(). */
+tg_status tg_safetensors_save(const char *path, const tg_state_dict *state);
+
+/* Read a file; F32, F64 and I64 tensors become f32, f64 and i64, and belong to *state. TG_EIO,
+ * TG_EFORMAT or TG_ENOMEM on failure; *state is then empty. */
+tg_status tg_safetensors_load(const char *path, tg_state_dict *state);
+
+#endif
