@@ -1,0 +1,47 @@
+/*
+ * optim-internal.h: what every optimiser shares; not for programs
+ *
+ * An optimiser is a struct whose first member is tg_optimizer, and a function that updates one
+ * parameter. The parameter is walked in runs of elements: all of it with a dense gradient; with a
+ * row-sparse one each row present with its gradient, and the rows between with none.
+ */
+#ifndef TG_OPTIM_INTERNAL_H
+#define TG_OPTIM_INTERNAL_H
+
+#include "optim/optim.h"
+#include "tensor/compute-internal.h"
+
+typedef struct tg_slot {
+    tg_tensor *param;
+    tg_tensor *first, *second; /* moments of the parameter's shape; NULL where not kept */
+    int32_t *row;              /* scratch: which row of a sparse gradient is row r's, or -1 */
+    int64_t steps;             /* updates so far */
+} tg_slot;
+
+struct tg_optimizer {
+    int64_t count;
+    tg_slot *slot;
+    void (*update)(tg_optimizer *opt, tg_slot *slot); /* slot->param->grad is not NULL */
+};
+
+/* An optimiser of `size` bytes over all parameters of m, with `moments` (0, 1 or 2) a parameter. */
+void *tg_optimizer_alloc(size_t size, const tg_module *m, int moments,
+                         void (*update)(tg_optimizer *opt, tg_slot *slot));
+
+/* Elements offset .. offset + n of a parameter; g their gradient, or NULL for zeros. */
+typedef void (*tg_run)(const void *context, const tg_slot *slot, int64_t offset, int64_t n,
+                       const void *g);
+
+/* Walk the parameter on all threads; rows without gradient too where all_rows. */
+void tg_for_runs(tg_slot *slot, bool all_rows, tg_run run, const void *context);
+
+/* The address of element number `offset`; NULL for NULL. */
+static inline void *tg_at(const tg_tensor *t, int64_t offset)
+{
+    return t ? (char *)t->data + offset * (int64_t)tg_dtype_size(t->dtype) : NULL;
+}
+
+/* `value`, or the default where it is zero; negative or not finite is misuse. */
+double tg_option(const char *optimizer, const char *name, double value, double otherwise);
+
+#endif

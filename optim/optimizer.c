@@ -1,0 +1,139 @@
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "autograd/autograd.h"
+#include "optim/optim-internal.h"
+#include "tensor/parallel.h"
+
+#define GRAIN 16384 /* elements worth a thread */
+
+static void *allocate(size_t bytes)
+{
+    void *p = calloc(1, bytes ? bytes : 1);
+    if (!p)
+        tg_out_of_memory(bytes);
+    return p;
+}
+
+void *tg_optimizer_alloc(size_t size, const tg_module *m, int moments,
+                         void (*update)(tg_optimizer *opt, tg_slot *slot))
+{
+    tg_optimizer *opt = allocate(size);
+    tg_state_dict state = tg_module_state_dict(m);
+    opt->update = update;
+    opt->count = state.count;
+    opt->slot = allocate((size_t)state.count * sizeof *opt->slot);
+    for (int64_t i = 0; i < state.count; i++) {
+        tg_tensor *p = state.entry[i].tensor;
+        opt->slot[i] = (tg_slot){
+            .param = p,
+            .first = moments > 0 ? tg_owned_at(TG_HERE, p->dtype, p->shape) : NULL,
+            .second = moments > 1 ? tg_owned_at(TG_HERE, p->dtype, p->shape) : NULL,
+        };
+    }
+    tg_state_dict_release(&state);
+    return opt;
+}
+
+void tg_optimizer_free(tg_optimizer *opt)
+{
+    for (int64_t i = 0; opt && i < opt->count; i++) {
+        tg_free(opt->slot[i].first);
+        tg_free(opt->slot[i].second);
+        free(opt->slot[i].row);
+    }
+    if (opt)
+        free(opt->slot);
+    free(opt);
+}
+
+void tg_zero_grad(tg_optimizer *opt)
+{
+    for (int64_t i = 0; i < opt->count; i++)
+        tg_zero_grad_tensor(opt->slot[i].param);
+}
+
+void tg_optimizer_step(tg_optimizer *opt)
+{
+    for (int64_t i = 0; i < opt->count; i++)
+        if (opt->slot[i].param->grad) {
+            opt->slot[i].steps++;
+            opt->update(opt, &opt->slot[i]);
+        }
+}
+
+double tg_option(const char *optimizer, const char *name, double value, double otherwise)
+{
+    if (!(value >= 0) || !isfinite(value))
+        tg_misuse("tg_optimizer", optimizer, "%s = %g; 0 (for the default) or more expected", name,
+                  value);
+    return value > 0 ? value : otherwise;
+}
+
+/* ---- runs ------------------------------------------------------------------------------------ */
+
+typedef struct walk {
+    const tg_slot *slot;
+    tg_run run;
+    const void *context;
+} walk;
+
+static void dense_run(void *context, int64_t begin, int64_t end)
+{
+    const walk *w = context;
+    w->run(w->context, w->slot, begin, end - begin, tg_at(w->slot->param->grad, begin));
+}
+
+/* The rows that the sparse gradient holds, number begin .. end of them. */
+static void present_rows(void *context, int64_t begin, int64_t end)
+{
+    const walk *w = context;
+    const tg_tensor *g = w->slot->param->grad;
+    const int64_t dim = g->shape.size[1], *row = g->rows->data;
+    for (int64_t i = begin; i < end; i++)
+        w->run(w->context, w->slot, row[i] * dim, dim, tg_at(g, i * dim));
+}
+
+/* All rows begin .. end of the table, neighbours without a gradient in one run. */
+static void table_rows(void *context, int64_t begin, int64_t end)
+{
+    const walk *w = context;
+    const tg_tensor *g = w->slot->param->grad;
+    const int64_t dim = g->shape.size[1];
+    for (int64_t r = begin; r < end;) {
+        int64_t last = r;
+        while (last < end && w->slot->row[last] < 0)
+            last++;
+        if (last > r)
+            w->run(w->context, w->slot, r * dim, (last - r) * dim, NULL);
+        if (last < end)
+            w->run(w->context, w->slot, last * dim, dim, tg_at(g, w->slot->row[last] * dim));
+        r = last + 1;
+    }
+}
+
+void tg_for_runs(tg_slot *slot, bool all_rows, tg_run run, const void *context)
+{
+    walk w = {slot, run, context};
+    const tg_tensor *g = slot->param->grad;
+    if (!g->rows) {
+        tg_parallel_for(tg_numel(slot->param), GRAIN, dense_run, &w);
+        return;
+    }
+    const int64_t rows = g->shape.size[0], dim = g->shape.size[1], *row = g->rows->data;
+    const int64_t present = tg_numel(g->rows), grain = 1 + GRAIN / (dim + 1);
+    if (!all_rows) {
+        tg_parallel_for(present, grain, present_rows, &w);
+        return;
+    }
+    if (!slot->row) {
+        slot->row = allocate((size_t)rows * sizeof *slot->row);
+        memset(slot->row, 0xFF, (size_t)rows * sizeof *slot->row);
+    }
+    for (int64_t i = 0; i < present; i++)
+        slot->row[row[i]] = (int32_t)i;
+    tg_parallel_for(rows, grain, table_rows, &w);
+    for (int64_t i = 0; i < present; i++)
+        slot->row[row[i]] = -1;
+}
