@@ -1,0 +1,34 @@
+#include "models/gmf.h"
+
+gmf_layers *gmf_layers_new(int64_t users, int64_t items, int64_t output_dim)
+{
+    gmf_layers *m = tg_module_new(gmf_layers);
+    m->user_emb = tg_child(m, "user_emb", tg_embedding_new(users, output_dim));
+    m->item_emb = tg_child(m, "item_emb", tg_embedding_new(items, output_dim));
+    tg_fill_normal(m->user_emb->weight, 0, 0.01);
+    tg_fill_normal(m->item_emb->weight, 0, 0.01);
+    return m;
+}
+
+tg_tensor *gmf_layers_forward(gmf_layers *m, tg_tensor *user, tg_tensor *item)
+{
+    tg_tensor *u = tg_embedding_forward(m->user_emb, user); /* (batch, d) */
+    tg_tensor *i = tg_embedding_forward(m->item_emb, item); /* (batch, d) */
+    return tg_mul(u, i);
+}
+
+gmf *gmf_new(int64_t users, int64_t items, int64_t output_dim, double dropout)
+{
+    gmf *m = tg_module_new(gmf);
+    m->gmf = tg_child(m, "GMF_layers", gmf_layers_new(users, items, output_dim));
+    m->predict_layer = tg_child(m, "predict_layer", tg_linear_new(output_dim, 1));
+    m->dropout = dropout;
+    return m;
+}
+
+tg_tensor *gmf_forward(gmf *m, tg_tensor *user, tg_tensor *item)
+{
+    tg_tensor *x = gmf_layers_forward(m->gmf, user, item);
+    x = tg_dropout(x, m->dropout, tg_training(m));
+    return tg_view(tg_linear_forward(m->predict_layer, x), -1);
+}

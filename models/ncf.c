@@ -1,0 +1,19 @@
+#include "models/ncf.h"
+
+ncf *ncf_new(int64_t users, int64_t items, int64_t output_dim, double dropout)
+{
+    ncf *m = tg_module_new(ncf);
+    m->gmf = tg_child(m, "GMF_layers", gmf_layers_new(users, items, output_dim));
+    m->mlp = tg_child(m, "MLP_layers", mlp_layers_new(users, items, output_dim, dropout));
+    m->predict_layer = tg_child(m, "predict_layer", tg_linear_new(2 * output_dim, 1));
+    m->dropout = dropout;
+    return m;
+}
+
+tg_tensor *ncf_forward(ncf *m, tg_tensor *user, tg_tensor *item)
+{
+    tg_tensor *x = tg_cat(-1, gmf_layers_forward(m->gmf, user, item),
+                          mlp_layers_forward(m->mlp, user, item)); /* (batch, 2d) */
+    x = tg_dropout(x, m->dropout, tg_training(m));
+    return tg_view(tg_linear_forward(m->predict_layer, x), -1);
+}

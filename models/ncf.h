@@ -1,0 +1,23 @@
+/*
+ * ncf.h: neural collaborative filtering, GMF and MLP joined (He et al. 2017, section 3.4, where it
+ * is called NeuMF), for rating prediction
+ */
+#ifndef MODELS_NCF_H
+#define MODELS_NCF_H
+
+#include "models/gmf.h"
+#include "models/mlp.h"
+
+typedef struct ncf {
+    tg_module base;
+    gmf_layers *gmf;
+    mlp_layers *mlp;
+    tg_linear_layer *predict_layer; /* 2 output_dim -> 1 */
+    double dropout;
+} ncf;
+
+ncf *ncf_new(int64_t users, int64_t items, int64_t output_dim, double dropout);
+/* (batch), (batch) -> (batch) */
+tg_tensor *ncf_forward(ncf *m, tg_tensor *user, tg_tensor *item);
+
+#endif

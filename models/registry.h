@@ -1,0 +1,21 @@
+/*
+ * registry.h: the models by name, for programs and tests that treat them alike
+ */
+#ifndef MODELS_REGISTRY_H
+#define MODELS_REGISTRY_H
+
+#include "tapegrad.h"
+
+typedef struct rating_model {
+    const char *name; /* "ncf" */
+    tg_module *(*create)(int64_t users, int64_t items, int64_t output_dim, double dropout);
+    /* (batch), (batch) -> (batch) */
+    tg_tensor *(*forward)(tg_module *m, tg_tensor *user, tg_tensor *item);
+} rating_model;
+
+extern const rating_model rating_models[];
+extern const int rating_model_count;
+
+const rating_model *rating_model_find(const char *name); /* NULL where there is none */
+
+#endif

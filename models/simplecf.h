@@ -1,0 +1,20 @@
+/*
+ * simplecf.h: the tutorial's exercise: the MLP branch alone, its last layer giving the rating
+ */
+#ifndef MODELS_SIMPLECF_H
+#define MODELS_SIMPLECF_H
+
+#include "tapegrad.h"
+
+typedef struct simplecf {
+    tg_module base;
+    tg_embedding_table *user_emb, *item_emb; /* (users, 4d), (items, 4d), N(0, 1) */
+    tg_linear_layer *linear_1, *linear_2, *linear_3; /* 8d -> 4d -> 2d -> 1 */
+    double dropout;
+} simplecf;
+
+simplecf *simplecf_new(int64_t users, int64_t items, int64_t output_dim, double dropout);
+/* (batch), (batch) -> (batch) */
+tg_tensor *simplecf_forward(simplecf *m, tg_tensor *user, tg_tensor *item);
+
+#endif
