@@ -1,0 +1,13 @@
+/*
+ * peak.h: how fast this core can multiply and add
+ */
+#ifndef BENCH_PEAK_H
+#define BENCH_PEAK_H
+
+/* GFLOP/s of independent f32 multiply-adds on one core with the vectors of the kernel set named. */
+double peak_gflops(const char *kernels);
+
+/* Seconds since some moment. */
+double seconds_now(void);
+
+#endif
