@@ -1,0 +1,28 @@
+/*
+ * data_source.h: where the ratings come from, as the options say
+ */
+#ifndef NCF_DATA_SOURCE_H
+#define NCF_DATA_SOURCE_H
+
+#include "tapegrad.h"
+
+typedef struct data_options {
+    const char *train, *test;  /* files; both or neither */
+    const char *data, *split;  /* one file, and how to divide it */
+} data_options;
+
+/* Say which options contradict each other, and complete those left out; an exit status. */
+int data_options_check(data_options *o);
+
+typedef struct data_source {
+    tg_ratings train, test;
+    bool is_synthetic;
+    tg_synthetic_floor best; /* of synthetic ratings, over the test part */
+} data_source;
+
+/* Read or make the ratings and divide them. What a user should know of them is said on stderr
+ * unless quiet. An exit status. */
+int data_source_load(const data_options *o, uint64_t seed, bool quiet, data_source *source);
+void data_source_release(data_source *source);
+
+#endif

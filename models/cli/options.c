@@ -1,0 +1,216 @@
+#include "models/cli/options.h"
+
+#include <errno.h>
+#include <math.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "models/cli/cli.h"
+
+/* ---- mistakes -------------------------------------------------------------------------------- */
+
+int usage_error(const char *format, ...)
+{
+    va_list list;
+    va_start(list, format);
+    fputs("ncf: ", stderr);
+    vfprintf(stderr, format, list);
+    fputs("; see ncf --help\n", stderr);
+    va_end(list);
+    return EXIT_USAGE;
+}
+
+static int smallest(int a, int b, int c)
+{
+    const int least = a < b ? a : b;
+    return least < c ? least : c;
+}
+
+/* Levenshtein's distance: insertions, deletions and replacements that make a into b. */
+enum { WORD_LIMIT = 40 };
+static int distance(const char *a, const char *b)
+{
+    int row[WORD_LIMIT + 1];
+    const int width = (int)strlen(b);
+    if (width > WORD_LIMIT)
+        return WORD_LIMIT;
+    for (int j = 0; j <= width; j++)
+        row[j] = j;
+    for (int i = 0; a[i]; i++) {
+        int diagonal = row[0];
+        row[0] = i + 1;
+        for (int j = 0; j < width; j++) {
+            const int replaced = diagonal + (a[i] != b[j]);
+            diagonal = row[j + 1];
+            row[j + 1] = smallest(replaced, row[j] + 1, row[j + 1] + 1);
+        }
+    }
+    return row[width];
+}
+
+int usage_error_unknown(const char *what, const char *word, const char *const *names, int count)
+{
+    int best = 0;
+    for (int i = 1; i < count; i++)
+        if (distance(word, names[i]) < distance(word, names[best]))
+            best = i;
+    const bool near = count && distance(word, names[best]) <= 1 + (int)strlen(names[best]) / 3;
+    return near ? usage_error("unknown %s '%s'; did you mean '%s'?", what, word, names[best])
+                : usage_error("unknown %s '%s'", what, word);
+}
+
+/* ---- parsing --------------------------------------------------------------------------------- */
+
+static int set_number(const option *o, const char *text)
+{
+    char *end;
+    errno = 0;
+    if (o->kind == OPTION_INT) {
+        const long long value = strtoll(text, &end, 10);
+        if (end == text || *end || errno || (double)value < o->low || (double)value > o->high)
+            return usage_error("--%s '%s': expected a whole number from %.0f to %.0f", o->name,
+                               text, o->low, o->high);
+        *(int64_t *)o->value = value;
+    } else {
+        const double value = strtod(text, &end);
+        if (end == text || *end || !(value >= o->low && value <= o->high))
+            return usage_error("--%s '%s': expected a number from %g to %g", o->name, text, o->low,
+                               o->high);
+        *(double *)o->value = value;
+    }
+    return EXIT_DONE;
+}
+
+/* The choice equal to `text` among "a|b|c". */
+static bool is_choice(const char *choices, const char *text)
+{
+    const size_t length = strlen(text);
+    for (const char *c = choices; c; c = strchr(c, '|') ? strchr(c, '|') + 1 : NULL)
+        if (length && strncmp(c, text, length) == 0 && (c[length] == '|' || c[length] == '\0'))
+            return true;
+    return false;
+}
+
+static int set_option(const option *o, const char *text)
+{
+    if (o->kind == OPTION_INT || o->kind == OPTION_REAL)
+        return set_number(o, text);
+    if (o->kind == OPTION_CHOICE && !is_choice(o->operand, text))
+        return usage_error("--%s '%s': expected %s", o->name, text, o->operand);
+    if (*text == '\0')
+        return usage_error("--%s: expected %s, got nothing", o->name, o->operand);
+    *(const char **)o->value = text;
+    return EXIT_DONE;
+}
+
+static const option *find_option(const usage *u, const char *name, size_t length)
+{
+    for (int i = 0; i < u->count; i++)
+        if (strlen(u->option[i].name) == length && strncmp(u->option[i].name, name, length) == 0)
+            return &u->option[i];
+    return NULL;
+}
+
+enum { OPTION_LIMIT = 32 };
+
+static int unknown_option(const usage *u, const char *name)
+{
+    const char *names[OPTION_LIMIT];
+    for (int i = 0; i < u->count; i++)
+        names[i] = u->option[i].name;
+    return usage_error_unknown("option", name, names, u->count);
+}
+
+/* One option at argv[0]; gives how many words it took, 0 after a mistake. */
+static int parse_option(const usage *u, int argc, char **argv)
+{
+    const char *name = argv[0] + 2;
+    const size_t length = strcspn(name, "=");
+    const option *o = strncmp(argv[0], "--", 2) == 0 ? find_option(u, name, length) : NULL;
+    const char *value = o && name[length] ? name + length + 1 : NULL;
+    if (!o)
+        unknown_option(u, argv[0][1] == '-' ? name : argv[0]);
+    else if (o->kind == OPTION_FLAG && value)
+        usage_error("--%s takes no value", o->name);
+    else if (o->kind == OPTION_FLAG)
+        return *(bool *)o->value = true, 1;
+    else if (!value && argc < 2)
+        usage_error("--%s: expected %s, got nothing", o->name, o->operand);
+    else if (set_option(o, value ? value : argv[1]) == EXIT_DONE)
+        return value ? 1 : 2;
+    return 0;
+}
+
+static void print_help(const usage *u);
+
+parsed parse_options(const usage *u, int argc, char **argv, const char **operand)
+{
+    *operand = NULL;
+    for (int i = 0; i < argc; i++)
+        if (strcmp(argv[i], "--help") == 0 || strcmp(argv[i], "-h") == 0)
+            return print_help(u), PARSED_HELP;
+    for (int i = 0, words; i < argc; i += words) {
+        words = 1;
+        if (argv[i][0] == '-' && argv[i][1] != '\0') {
+            words = parse_option(u, argc - i, argv + i);
+        } else if (u->operand && !*operand) {
+            *operand = argv[i];
+        } else {
+            usage_error("unexpected word '%s'", argv[i]);
+            words = 0;
+        }
+        if (!words)
+            return PARSED_WRONG;
+    }
+    return PARSED;
+}
+
+/* ---- help and settings ----------------------------------------------------------------------- */
+
+/* The value as one would type it; "" for a text that is not given. */
+static const char *format_value(const option *o, char *text, size_t size)
+{
+    switch (o->kind) {
+    case OPTION_FLAG: return "";
+    case OPTION_INT: snprintf(text, size, "%lld", (long long)*(int64_t *)o->value); return text;
+    case OPTION_REAL: snprintf(text, size, "%g", *(double *)o->value); return text;
+    case OPTION_TEXT:
+    case OPTION_CHOICE: break;
+    }
+    return *(const char **)o->value ? *(const char **)o->value : "";
+}
+
+static void print_help(const usage *u)
+{
+    printf("usage: %s\n\n%s\n\n", u->synopsis, u->summary);
+    for (int i = 0; i < u->count; i++) {
+        const option *o = &u->option[i];
+        char left[64], text[32];
+        snprintf(left, sizeof left, "--%s %s", o->name, o->operand ? o->operand : "");
+        const char *value = format_value(o, text, sizeof text);
+        printf("  %-26s ", left);
+        if (strlen(left) > 26)
+            printf("\n%29s", "");
+        printf("%s%s%s%s\n", o->help, *value ? " [" : "", value, *value ? "]" : "");
+    }
+    printf("  %-26s this help\n", "--help");
+}
+
+void print_settings(const usage *u, const char *command)
+{
+    enum { WIDTH = 90 };
+    int column = fprintf(stderr, "%s", command);
+    for (int i = 0; i < u->count; i++) {
+        const option *o = &u->option[i];
+        char text[32];
+        const char *value = format_value(o, text, sizeof text);
+        if (o->kind == OPTION_FLAG ? !*(bool *)o->value : !*value)
+            continue;
+        if (column + 4 + (int)(strlen(o->name) + strlen(value)) > WIDTH)
+            column = fprintf(stderr, " \\\n   ") - 3;
+        column += fprintf(stderr, " --%s%s%s", o->name, *value ? " " : "", value);
+    }
+    fputc('\n', stderr);
+}

@@ -1,0 +1,50 @@
+/*
+ * options.h: long options from a table, which also makes the help and the list of settings
+ */
+#ifndef NCF_OPTIONS_H
+#define NCF_OPTIONS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+typedef enum option_kind {
+    OPTION_FLAG,   /* bool */
+    OPTION_INT,    /* int64_t in [low, high] */
+    OPTION_REAL,   /* double in [low, high] */
+    OPTION_TEXT,   /* const char *, NULL while not given */
+    OPTION_CHOICE, /* const char *, one of the choices, "a|b|c" */
+} option_kind;
+
+typedef struct option {
+    const char *name; /* without the dashes */
+    option_kind kind;
+    void *value;         /* set before parsing to the default */
+    const char *operand; /* "FILE"; for a choice the choices */
+    const char *help;
+    double low, high; /* of a number, both included */
+} option;
+
+typedef struct usage {
+    const char *synopsis, *summary; /* "ncf train [OPTION...]" */
+    const option *option;
+    int count;
+    const char *operand; /* what the one word that is no option may be, or NULL */
+} usage;
+
+typedef enum parsed { PARSED, PARSED_HELP, PARSED_WRONG } parsed;
+
+/* Set the options' values from `--name value`, `--name=value`, `--name`; *operand is the word that
+ * is no option, or NULL. --help prints the help on stdout (PARSED_HELP). A mistake is said on
+ * stderr in one line (PARSED_WRONG). */
+parsed parse_options(const usage *u, int argc, char **argv, const char **operand);
+
+/* On stderr, the command line that would set all options as they are. */
+void print_settings(const usage *u, const char *command);
+
+/* "unknown WHAT 'WORD'; did you mean 'NAME'?" with the nearest of the names; EXIT_USAGE. */
+int usage_error_unknown(const char *what, const char *word, const char *const *names, int count);
+
+/* A mistake that the table cannot see; EXIT_USAGE. */
+int usage_error(const char *format, ...) __attribute__((__format__(__printf__, 1, 2)));
+
+#endif
