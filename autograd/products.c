@@ -93,10 +93,11 @@ tg_tensor *tg_linear_at(const char *at, tg_tensor *x, tg_tensor *w, tg_tensor *b
     if (x->shape.ndim == 2 || x->shape.ndim == 0)
         return tg_apply(at, &tg_op_linear, nin, (tg_tensor *[]){x, w, b}, NULL, 0);
     tg_shape shape = x->shape; /* (..., in) is (rows, in) on the way */
-    const int64_t in = shape.size[shape.ndim - 1];
-    tg_tensor *rows = tg_view_at(at, tg_contiguous_at(at, x),
-                                 TG_SHAPE(in > 0 ? tg_numel(x) / in : 0, in));
-    tg_tensor *y = tg_apply(at, &tg_op_linear, nin, (tg_tensor *[]){rows, w, b}, NULL, 0);
+    int64_t rows = 1;
+    for (int d = 0; d < shape.ndim - 1; d++)
+        rows *= shape.size[d];
+    x = tg_view_at(at, tg_contiguous_at(at, x), TG_SHAPE(rows, shape.size[shape.ndim - 1]));
+    tg_tensor *y = tg_apply(at, &tg_op_linear, nin, (tg_tensor *[]){x, w, b}, NULL, 0);
     if (tg_is_error(y))
         return y;
     shape.size[shape.ndim - 1] = y->shape.size[1];

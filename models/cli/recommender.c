@@ -87,7 +87,7 @@ static tg_status load_settings(recommender *r, const tg_state_dict *state, const
     const char *format = tg_state_dict_get_note(state, "format");
     const char *model = tg_state_dict_get_note(state, "model");
     if (!format || strcmp(format, FORMAT) != 0)
-        return tg_failure(TG_EFORMAT, "%s: the format is '%s'; expected a model that ncf saved, '%s'",
+        return tg_failure(TG_EFORMAT, "%s: format '%s'; expected '%s', a model that ncf saved",
                           path, format ? format : "", FORMAT);
     r->model = model ? rating_model_find(model) : NULL;
     if (!r->model)

@@ -242,8 +242,8 @@ static void say_untrained(const training *t)
     free(seen_user);
     free(seen_item);
     if (tests)
-        say("%lld of %lld test ratings are of a user or an item without a training rating",
-            (long long)tests, (long long)t->test.count);
+        fprintf(stderr, "%lld test ratings are of a user or an item without a training rating\n",
+                (long long)tests);
 }
 
 static int set_up(training *t)
@@ -272,10 +272,11 @@ static int set_up(training *t)
     t->optimizer = new_optimizer(set, t->r.module);
     t->loader = tg_loader_new(&t->train, set->batch_size, .shuffle = !set->no_shuffle,
                               .seed = (uint64_t)set->seed);
-    say_untrained(t);
-    if (!set->quiet)
+    if (!set->quiet) {
+        say_untrained(t);
         fprintf(stderr, "%lld users, %lld items, %lld parameters\n", (long long)t->r.users.count,
                 (long long)t->r.items.count, (long long)tg_module_parameter_count(t->r.module));
+    }
     return EXIT_DONE;
 }
 

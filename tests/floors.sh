@@ -1,0 +1,37 @@
+#!/bin/sh
+# Fail where a file includes a header of a higher floor, or where two files share a name.
+set -eu
+status=0
+
+# floor: the folders that its files may include
+check() {
+    floor=$1 allowed=$2
+    bad=$(grep -rnE '^#include "(tensor|autograd|nn|optim|data|models)/' "$floor" |
+          grep -vE "#include \"($allowed)/" || true)
+    if [ -n "$bad" ]; then
+        echo "floors: $floor may include $allowed only:" >&2
+        echo "$bad" >&2
+        status=1
+    fi
+}
+check tensor 'tensor'
+check autograd 'tensor|autograd'
+check nn 'tensor|autograd|nn'
+check optim 'tensor|autograd|nn|optim'
+check data 'tensor|autograd|nn|data'
+
+# The program uses the library as a user's program would.
+bad=$(grep -rnE '^#include "' models/cli | grep -vE '"(tapegrad\.h|models/[a-z_]+\.h|models/cli/[a-z_]+\.h)"' || true)
+if [ -n "$bad" ]; then
+    echo "floors: models/cli may include tapegrad.h and models/ only:" >&2
+    echo "$bad" >&2
+    status=1
+fi
+
+same=$(find tensor autograd nn optim data models tests bench -type f -name '*.[ch]' |
+       sed 's|.*/||' | sort | uniq -d)
+if [ -n "$same" ]; then
+    echo "floors: file names that occur twice: $same" >&2
+    status=1
+fi
+exit $status
