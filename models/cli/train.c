@@ -30,7 +30,8 @@ typedef struct training {
     tg_optimizer *optimizer;
     tg_loader *loader;
     FILE *log;
-    int64_t epoch; /* the last one that is complete */
+    int64_t epoch;     /* the last one that is complete */
+    bool has_diverged; /* the parameters are of no use */
 } training;
 
 /* ---- Ctrl-C ---------------------------------------------------------------------------------- */
@@ -109,7 +110,8 @@ static int train_epoch(training *t, progress *bar, double *loss)
     tg_module_train(t->r.module, true);
     while (tg_loader_next(t->loader, &batch)) {
         const double value = train_batch(t, &batch);
-        if (!isfinite(value))
+        t->has_diverged = !isfinite(value);
+        if (t->has_diverged)
             return EXIT_FAILED;
         sum += value * (double)batch.size;
         done += batch.size;
@@ -320,7 +322,7 @@ static int open_log(training *t)
 
 static int save(const training *t)
 {
-    if (!t->set->save)
+    if (!t->set->save || t->has_diverged)
         return EXIT_DONE;
     if (recommender_save(&t->r, t->set->save) != TG_OK)
         return say_last_error();

@@ -1,0 +1,495 @@
+/* The program ncf as a user meets it: what it prints, how it exits, what it leaves behind. */
+#define _XOPEN_SOURCE 700 /* realpath, posix_openpt */
+
+#include <criterion/criterion.h>
+#include <fcntl.h>
+#include <math.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "tapegrad.h"
+
+/* ---- running it ------------------------------------------------------------------------------ */
+
+static char program[4096], folder[64];
+
+static void set_up(void)
+{
+    const char *name = getenv("NCF");
+    cr_assert_not_null(realpath(name ? name : "build/ncf", program), "the program is not built");
+    strcpy(folder, "/tmp/tapegrad-cli-XXXXXX");
+    cr_assert_not_null(mkdtemp(folder));
+    cr_assert_eq(chdir(folder), 0);
+}
+
+static void tear_down(void)
+{
+    char command[128];
+    snprintf(command, sizeof command, "rm -rf %s", folder);
+    cr_expect_eq(system(command), 0);
+}
+
+TestSuite(cli, .init = set_up, .fini = tear_down);
+
+static char out[1 << 16], err[1 << 16]; /* of the last run */
+
+static void read_text(const char *path, char *text)
+{
+    FILE *file = fopen(path, "rb");
+    cr_assert_not_null(file, "%s is not there", path);
+    text[fread(text, 1, (1 << 16) - 1, file)] = '\0';
+    fclose(file);
+}
+
+/* Run "ncf ARGUMENTS" in the folder of the test; gives the exit status. */
+static int ncf(const char *format, ...) TG_PRINTF(1, 2);
+static int ncf(const char *format, ...)
+{
+    char arguments[2048], command[8192];
+    va_list list;
+    va_start(list, format);
+    vsnprintf(arguments, sizeof arguments, format, list);
+    va_end(list);
+    snprintf(command, sizeof command, "'%s' %s >out 2>err", program, arguments);
+    const int status = system(command);
+    read_text("out", out);
+    read_text("err", err);
+    cr_assert(WIFEXITED(status), "ncf %s ended by a signal: %s", arguments, err);
+    return WEXITSTATUS(status);
+}
+
+static void write_text(const char *path, const char *text)
+{
+    FILE *file = fopen(path, "wb");
+    cr_assert_not_null(file);
+    fputs(text, file);
+    fclose(file);
+}
+
+static int lines(const char *text)
+{
+    int n = 0;
+    for (; *text; text++)
+        n += *text == '\n';
+    return n;
+}
+
+/* One line on stderr that contains `message`, nothing on stdout, and this exit status. */
+static void expect_complaint(int status, int expected, const char *message)
+{
+    cr_expect_eq(status, expected, "exit status %d, %s", status, err);
+    cr_expect_eq(strncmp(err, "ncf: ", 5), 0, "%s", err);
+    cr_expect_eq(lines(err), 1, "%s", err);
+    cr_expect_not_null(strstr(err, message), "%sexpected %s", err, message);
+    cr_expect_str_empty(out);
+}
+
+/* 40 users who rate 10 of 30 items each. */
+static void write_ratings(const char *path)
+{
+    FILE *file = fopen(path, "wb");
+    for (int u = 0; u < 40; u++)
+        for (int i = 0; i < 10; i++)
+            fprintf(file, "%d\t%d\t%d\t%d\n", 100 + u, 1 + (7 * i + u) % 30, 1 + (u + i) % 5, i);
+    fclose(file);
+}
+
+#define SMALL "--output-dim 2 --epochs 2 --batch-size 32 "
+
+/* ---- training -------------------------------------------------------------------------------- */
+
+Test(cli, train__on_the_embedded_data_prints_settings_progress_and_results)
+{
+    cr_assert_eq(ncf("--epochs 1 --output-dim 4 --batch-size 1024"), 0, "%s", err);
+    cr_expect_not_null(strstr(err, "ncf train --split random:0.2 --model ncf --output-dim 4"));
+    cr_expect_not_null(strstr(err, "--lr 0.0005 --optimizer adam"));
+    cr_expect_not_null(strstr(err, "epoch  1/1  train loss "));
+    cr_expect_eq(lines(out), 4, "%s", out);
+    cr_expect_not_null(strstr(out, "ncf after 1 epoch "));
+    double mae = 0, rmse = 0;
+    const char *best = strstr(out, "best that can be expected");
+    cr_assert_not_null(best);
+    cr_assert_eq(sscanf(best + 25, "%lf %lf", &mae, &rmse), 2);
+    cr_expect_float_eq(mae, 0.644, 0.02);
+    cr_expect_float_eq(rmse, 0.853, 0.02);
+}
+
+Test(cli, train__quiet_says_results_only)
+{
+    write_ratings("r");
+    cr_assert_eq(ncf("train --data r " SMALL "--quiet"), 0);
+    cr_expect_str_empty(err);
+    cr_expect_eq(lines(out), 3);
+}
+
+Test(cli, train__learns_every_model_with_every_optimizer)
+{
+    write_ratings("r");
+    static const char *const models[] = {"ncf", "gmf", "mlp", "simplecf"};
+    static const char *const optimizers[] = {"adam", "sparse-adam", "sgd"};
+    for (int m = 0; m < 4; m++)
+        for (int o = 0; o < 3; o++) {
+            cr_assert_eq(ncf("train --data r " SMALL "--epochs 30 --dropout 0 --lr 0.01 --log log "
+                             "--model %s --optimizer %s", models[m], optimizers[o]), 0, "%s", err);
+            char text[1 << 16];
+            double first, last;
+            read_text("log", text);
+            cr_assert_eq(lines(text), 31);
+            cr_assert_eq(sscanf(strstr(text, "\n1,") + 3, "%lf", &first), 1);
+            cr_assert_eq(sscanf(strstr(text, "\n30,") + 4, "%lf", &last), 1);
+            cr_expect_lt(last, first / 2, "%s with %s: %g, then %g", models[m], optimizers[o],
+                         first, last);
+        }
+}
+
+Test(cli, train__same_seed_same_bytes)
+{
+    write_ratings("r");
+    cr_assert_eq(ncf("train --data r " SMALL "--save a"), 0);
+    cr_assert_eq(ncf("train --data r " SMALL "--save b --threads 3"), 0);
+    cr_assert_eq(ncf("train --data r " SMALL "--save c --seed 11"), 0);
+    cr_assert_eq(ncf("train --data r " SMALL "--save d --no-shuffle"), 0);
+    cr_expect_eq(system("cmp -s a b"), 0, "the number of threads changed the result");
+    cr_expect_neq(system("cmp -s a c"), 0);
+    cr_expect_neq(system("cmp -s a d"), 0);
+}
+
+Test(cli, train__writes_the_log)
+{
+    write_ratings("r");
+    cr_assert_eq(ncf("train --data r " SMALL "--log log.csv"), 0);
+    char text[1 << 16];
+    read_text("log.csv", text);
+    const char *header = "epoch,train_loss,test_mae,test_rmse,seconds,samples_per_second\n";
+    cr_expect_eq(strncmp(text, header, strlen(header)), 0, "%s", text);
+    int epoch = 0;
+    double loss, mae, rmse, seconds, rate;
+    cr_assert_eq(sscanf(strstr(text, "\n2,") + 1, "%d,%lf,%lf,%lf,%lf,%lf", &epoch, &loss, &mae,
+                        &rmse, &seconds, &rate), 6, "%s", text);
+    cr_expect(mae > 0 && mae <= rmse && rate > 0);
+}
+
+Test(cli, train__split_files_and_leave_one_out)
+{
+    write_ratings("r");
+    cr_assert_eq(system("head -n 300 r >base && tail -n 100 r >test"), 0);
+    cr_assert_eq(ncf("train --train base --test=test " SMALL), 0, "%s", err);
+    cr_expect_not_null(strstr(err, "base: 300 ratings to train on, 100 to test"), "%s", err);
+    cr_expect_not_null(strstr(err, "100 test ratings are of a user or an item without"), "%s", err);
+    cr_assert_eq(ncf("train --data r --split leave-one-out " SMALL), 0, "%s", err);
+    cr_expect_not_null(strstr(err, "r: 360 ratings to train on, 40 to test"), "%s", err);
+    cr_assert_eq(ncf("train --data r --split random:0.25 " SMALL), 0, "%s", err);
+    cr_expect_not_null(strstr(err, "r: 300 ratings to train on, 100 to test"), "%s", err);
+}
+
+Test(cli, train__keeps_counts_and_says_duplicates)
+{
+    write_ratings("r");
+    cr_assert_eq(system("head -n 5 r >>r"), 0);
+    cr_assert_eq(ncf("train --data r " SMALL), 0);
+    cr_expect_not_null(strstr(err, "ncf: r: 5 of 405 ratings repeat a pair of user and item; all "
+                                   "are kept\n"), "%s", err);
+    cr_expect_not_null(strstr(err, "324 ratings to train on, 81 to test"), "%s", err);
+}
+
+/* ---- model files ----------------------------------------------------------------------------- */
+
+Test(cli, save__names_tensors_as_pytorch_and_keeps_raw_ids)
+{
+    write_ratings("r");
+    cr_assert_eq(ncf("train --data r " SMALL "--epochs 0 --save m"), 0, "%s", err);
+    tg_state_dict state;
+    cr_assert_eq(tg_safetensors_load("m", &state), TG_OK);
+    static const struct {
+        const char *name;
+        int64_t rows, columns;
+    } expected[] = {
+        {"GMF_layers.user_emb.weight", 40, 2},   {"GMF_layers.item_emb.weight", 30, 2},
+        {"MLP_layers.user_emb.weight", 40, 8},   {"MLP_layers.item_emb.weight", 30, 8},
+        {"MLP_layers.linear_1.weight", 8, 16},   {"MLP_layers.linear_1.bias", 8, 0},
+        {"MLP_layers.linear_2.weight", 4, 8},    {"MLP_layers.linear_2.bias", 4, 0},
+        {"MLP_layers.linear_3.weight", 2, 4},    {"MLP_layers.linear_3.bias", 2, 0},
+        {"predict_layer.weight", 1, 4},          {"predict_layer.bias", 1, 0},
+        {"user_ids", 40, 0},                     {"item_ids", 30, 0},
+    };
+    const int count = sizeof expected / sizeof *expected;
+    cr_expect_eq(state.count, count);
+    for (int i = 0; i < count; i++) {
+        const tg_tensor *t = tg_state_dict_get(&state, expected[i].name);
+        cr_assert_not_null(t, "%s", expected[i].name);
+        cr_expect_eq(tg_size(t, 0), expected[i].rows);
+        cr_expect_eq(t->shape.ndim, expected[i].columns ? 2 : 1);
+        cr_expect(!expected[i].columns || tg_size(t, 1) == expected[i].columns);
+    }
+    cr_expect_eq(tg_get(tg_state_dict_get(&state, "user_ids"), 39), 139);
+    cr_expect_str_eq(tg_state_dict_get_note(&state, "model"), "ncf");
+    tg_state_dict_release(&state);
+}
+
+Test(cli, load__goes_on_from_the_same_weights)
+{
+    write_ratings("r");
+    cr_assert_eq(ncf("train --data r " SMALL "--save a"), 0);
+    const char *line = strstr(out, "ncf after");
+    char before[128];
+    snprintf(before, sizeof before, "%.*s", 20, strpbrk(line, "\n") - 20);
+    cr_assert_eq(ncf("train --data r " SMALL "--epochs 0 --load a --save b"), 0, "%s", err);
+    cr_expect_not_null(strstr(out, before), "%s, expected %s", out, before);
+    cr_expect_eq(system("cmp -s a b"), 0);
+    expect_complaint(ncf("train --data r " SMALL "--load a --model gmf --quiet"), 1,
+                     "a: a model ncf of output dimension 2; expected gmf of 2");
+    expect_complaint(ncf("train --data r --output-dim 3 --load a --quiet"), 1, "expected ncf of 3");
+    expect_complaint(ncf("train --output-dim 2 --load a --quiet"), 1, "a: the model has no ");
+}
+
+Test(cli, save__leaves_the_old_file_whole_on_failure)
+{
+    write_ratings("r");
+    expect_complaint(ncf("train --data r --quiet --save nowhere/m"), 1, "nowhere/m: No such file");
+    expect_complaint(ncf("train --data r --quiet --save ./"), 1, "./: a folder; expected a file");
+    expect_complaint(ncf("train --data r --quiet --log nowhere/log"), 1, "nowhere/log: No such");
+    if (access("/dev/full", W_OK) == 0) {
+        const int status = ncf("train --data r --quiet " SMALL "--log /dev/full");
+        expect_complaint(status, 1, "/dev/full: No space left on device");
+    }
+}
+
+Test(cli, stdout__full_is_a_failure)
+{
+    if (access("/dev/full", W_OK) != 0)
+        cr_skip_test("there is no /dev/full");
+    write_ratings("r");
+    char command[8192];
+    snprintf(command, sizeof command, "'%s' --data r --quiet " SMALL ">/dev/full 2>err", program);
+    const int status = system(command);
+    read_text("err", err);
+    cr_expect_eq(WEXITSTATUS(status), 1);
+    cr_expect_str_eq(err, "ncf: standard output: No space left on device\n");
+}
+
+/* ---- predict --------------------------------------------------------------------------------- */
+
+Test(cli, predict__prints_user_item_and_prediction)
+{
+    write_ratings("r");
+    cr_assert_eq(ncf("train --data r " SMALL "--epochs 20 --lr 0.01 --save m"), 0);
+    write_text("pairs", "100 1\n105\t3\textra\n\n139,2\n");
+    expect_complaint(ncf("predict --load m pairs"), 1, "pairs:4: 1 field; expected user and item");
+    write_text("pairs", "100 1\n105\t3\textra\n\n139 2\n");
+    cr_assert_eq(ncf("predict --load m pairs"), 0, "%s", err);
+    cr_expect_str_empty(err);
+    long user[3], item[3];
+    double rating[3];
+    cr_assert_eq(sscanf(out, "%ld\t%ld\t%lf\n%ld\t%ld\t%lf\n%ld\t%ld\t%lf\n", &user[0], &item[0],
+                        &rating[0], &user[1], &item[1], &rating[1], &user[2], &item[2],
+                        &rating[2]), 9, "%s", out);
+    cr_expect(user[1] == 105 && item[1] == 3 && user[2] == 139 && item[2] == 2);
+    for (int i = 0; i < 3; i++)
+        cr_expect(rating[i] > 0 && rating[i] < 6);
+    char first[1 << 16];
+    strcpy(first, out);
+    cr_assert_eq(ncf("predict --load m <pairs"), 0);
+    cr_expect_str_eq(out, first);
+    cr_assert_eq(ncf("predict --load=m - <pairs"), 0);
+    cr_expect_str_eq(out, first);
+}
+
+Test(cli, predict__names_the_fallback_for_unknown_ids)
+{
+    write_text("r", "1 1 5\n1 2 3\n2 1 4\n2 2 4\n3 1 4\n3 2 4\n");
+    cr_assert_eq(ncf("train --train r --test r " SMALL "--save m"), 0);
+    write_text("pairs", "1 1\n7 1\n1 99\n");
+    cr_assert_eq(ncf("predict --load m pairs"), 0);
+    cr_expect_str_eq(err, "ncf: 2 of 3 pairs have a user or an item that the model does not know "
+                          "(first: user 7); predicted for them: the mean training rating, "
+                          "4.000000\n");
+    cr_expect_not_null(strstr(out, "7\t1\t4.000000\n1\t99\t4.000000\n"), "%s", out);
+}
+
+Test(cli, predict__refuses_other_files)
+{
+    write_text("pairs", "1 1\n");
+    expect_complaint(ncf("predict pairs"), 2, "predict needs --load FILE");
+    expect_complaint(ncf("predict --load nowhere pairs"), 1, "nowhere: cannot be opened: No such");
+    expect_complaint(ncf("predict --load pairs pairs"), 1, "pairs: ");
+    tg_state_dict state = {0};
+    cr_assert_eq(tg_safetensors_save("other", &state), TG_OK);
+    expect_complaint(ncf("predict --load other pairs"), 1, "other: format ''; expected 'tapegrad-");
+    write_ratings("r");
+    cr_assert_eq(ncf("train --data r " SMALL "--epochs 0 --save m"), 0);
+    cr_assert_eq(system("head -c 500 m >cut"), 0);
+    expect_complaint(ncf("predict --load cut pairs"), 1, "cut: ");
+    expect_complaint(ncf("predict --load m nowhere"), 1, "nowhere: No such file or directory");
+}
+
+/* ---- mistakes -------------------------------------------------------------------------------- */
+
+Test(cli, usage__mistakes_are_named)
+{
+    static const struct {
+        const char *arguments, *message;
+    } mistakes[] = {
+        {"trian", "unknown command 'trian'; did you mean 'train'?"},
+        {"xyzzy", "unknown command 'xyzzy'; see"},
+        {"--epoch 3", "unknown option 'epoch'; did you mean 'epochs'?"},
+        {"--learning-rate 1", "unknown option 'learning-rate'; see"},
+        {"-e 3", "unknown option '-e'"},
+        {"--", "unknown option ''"},
+        {"train extra", "unexpected word 'extra'"},
+        {"predict --load m a b", "unexpected word 'b'"},
+        {"--epochs", "--epochs: expected N, got nothing"},
+        {"--epochs three", "--epochs 'three': expected a whole number from 0 to"},
+        {"--epochs 1.5", "--epochs '1.5': expected a whole number"},
+        {"--epochs -1", "--epochs '-1': expected a whole number"},
+        {"--epochs 99999999999999999999", "expected a whole number"},
+        {"--output-dim 0", "--output-dim '0': expected a whole number from 1 to 4096"},
+        {"--batch-size 0", "--batch-size '0': expected a whole number from 1"},
+        {"--threads x", "--threads 'x': expected a whole number"},
+        {"--seed -3", "--seed '-3': expected a whole number"},
+        {"--dropout 1.5", "--dropout '1.5': expected a number from 0 to 1"},
+        {"--dropout nan", "--dropout 'nan': expected a number"},
+        {"--lr 0", "--lr '0': expected a number"},
+        {"--lr fast", "--lr 'fast': expected a number"},
+        {"--weight-decay -1", "--weight-decay '-1': expected a number"},
+        {"--optimizer adamw", "--optimizer 'adamw': expected adam|sparse-adam|sgd"},
+        {"--model NCF", "--model 'NCF': expected ncf|gmf|mlp|simplecf"},
+        {"--model=", "--model '': expected ncf|gmf|mlp|simplecf"},
+        {"--save=", "--save: expected FILE, got nothing"},
+        {"--quiet=yes", "--quiet takes no value"},
+        {"--no-shuffle=1", "--no-shuffle takes no value"},
+        {"--train a", "--train needs --test"},
+        {"--test a", "--test needs --train"},
+        {"--train a --test b --data c", "--train and --data exclude each other"},
+        {"--train a --test b --split leave-one-out", "--split divides --data"},
+        {"--split half", "--split 'half': expected random:FRACTION"},
+        {"--split random:1", "--split 'random:1': expected random:FRACTION"},
+        {"--split random:0.2x", "expected random:FRACTION"},
+        {"predict", "predict needs --load FILE"},
+        {"predict --model m", "unknown option 'model'"},
+    };
+    for (size_t i = 0; i < sizeof mistakes / sizeof *mistakes; i++)
+        expect_complaint(ncf("%s", mistakes[i].arguments), 2, mistakes[i].message);
+}
+
+Test(cli, data__mistakes_are_named)
+{
+    write_ratings("r");
+    write_text("empty", "");
+    write_text("letter", "1 2 3\n1 2 x\n");
+    write_text("one", "1 2 3\n");
+    expect_complaint(ncf("--data nowhere --quiet"), 1, "nowhere: No such file or directory");
+    expect_complaint(ncf("--data . --quiet"), 1, ".: Is a directory");
+    expect_complaint(ncf("--data empty --quiet"), 1, "empty:1: no rating in the file; expected");
+    expect_complaint(ncf("--data letter --quiet"), 1, "letter:2: rating 'x' is not a number; exp");
+    expect_complaint(ncf("--train r --test letter --quiet"), 1, "letter:2: rating 'x' is not");
+    expect_complaint(ncf("--data one --quiet"), 1, "one: --split random:0.2 leaves 1 ratings");
+    expect_complaint(ncf("--data '%s' --quiet", program), 1, ":1: ");
+}
+
+Test(cli, train__post_mortem_of_a_loss_that_is_not_finite)
+{
+    write_ratings("r");
+    write_text("m", "what was there before");
+    const int status = ncf("--data r " SMALL "--optimizer sgd --lr 1e30 --quiet --save m");
+    cr_expect_eq(status, 1);
+    cr_expect_not_null(strstr(err, "the loss is "), "%s", err);
+    cr_expect_not_null(strstr(err, "first not finite: "), "%s", err);
+    char text[1 << 16];
+    read_text("m", text);
+    cr_expect_str_eq(text, "what was there before");
+}
+
+Test(cli, help__lists_every_option_and_default)
+{
+    cr_assert_eq(ncf("--help"), 0);
+    cr_expect_not_null(strstr(out, "ncf predict --load FILE"));
+    cr_expect_str_empty(err);
+    cr_assert_eq(ncf("train --help"), 0);
+    static const char *const expected[] = {
+        "--train FILE", "--test FILE", "--data FILE", "--split HOW", "--model ncf|gmf|mlp|simplecf",
+        "--output-dim N", "[32]", "--dropout P", "[0.5]", "--epochs N", "[19]", "--batch-size N",
+        "[256]", "--lr X", "[0.0005]", "--optimizer adam|sparse-adam|sgd", "[adam]",
+        "--weight-decay X", "[0]", "--seed N", "[10]", "--threads N", "[1]", "--no-shuffle",
+        "--load FILE", "--save FILE", "--log FILE", "--quiet"};
+    for (size_t i = 0; i < sizeof expected / sizeof *expected; i++)
+        cr_expect_not_null(strstr(out, expected[i]), "%s", expected[i]);
+    cr_assert_eq(ncf("predict --help"), 0);
+    cr_expect_not_null(strstr(out, "--load FILE"));
+    cr_assert_eq(ncf("--version"), 0);
+    cr_expect_str_eq(out, "ncf (tapegrad) " TG_VERSION "\n");
+}
+
+/* ---- Ctrl-C and terminals -------------------------------------------------------------------- */
+
+/* Start the program; its stderr goes to `terminal`, or to the file "err". */
+static pid_t start(const char *terminal, char *const *arguments)
+{
+    const pid_t child = fork();
+    if (child == 0) {
+        const int o = open("out", O_WRONLY | O_CREAT | O_TRUNC, 0600);
+        const int e = terminal ? open(terminal, O_WRONLY | O_NOCTTY)
+                               : open("err", O_WRONLY | O_CREAT | O_TRUNC, 0600);
+        dup2(o, STDOUT_FILENO);
+        dup2(e, STDERR_FILENO);
+        execv(program, arguments);
+        _exit(127);
+    }
+    return child;
+}
+
+static void nap(void)
+{
+    nanosleep(&(struct timespec){.tv_nsec = 20000000}, NULL);
+}
+
+Test(cli, interrupt__saves_and_exits_with_130, .timeout = 120)
+{
+    write_ratings("r");
+    char *arguments[] = {program, "--data", "r", "--epochs", "100000000", "--save", "m", NULL};
+    const pid_t child = start(NULL, arguments);
+    do {
+        nap();
+        if (access("err", R_OK) == 0)
+            read_text("err", err);
+    } while (!strstr(err, "epoch  1/"));
+    kill(child, SIGINT);
+    int status;
+    cr_assert_eq(waitpid(child, &status, 0), child);
+    cr_assert(WIFEXITED(status));
+    cr_expect_eq(WEXITSTATUS(status), 130);
+    read_text("err", err);
+    cr_expect_not_null(strstr(err, "ncf: interrupted in epoch "));
+    cr_expect_not_null(strstr(err, "saved to m\n"));
+    write_text("pairs", "100 1\n");
+    cr_expect_eq(ncf("predict --load m pairs"), 0, "%s", err);
+}
+
+Test(cli, progress__is_a_bar_on_a_terminal, .timeout = 120)
+{
+    write_ratings("r");
+    const int master = posix_openpt(O_RDWR | O_NOCTTY);
+    if (master < 0 || grantpt(master) != 0 || unlockpt(master) != 0)
+        cr_skip_test("no pseudo-terminal");
+    char *arguments[] = {program, "--data", "r", "--epochs", "3000", NULL};
+    const pid_t child = start(ptsname(master), arguments);
+    size_t size = 0;
+    ssize_t got;
+    while (size + 1 < sizeof err && (got = read(master, err + size, sizeof err - 1 - size)) > 0) {
+        size += (size_t)got;
+        err[size] = '\0';
+        if (strstr(err, "samples/s") && strstr(err, "left ") && strstr(err, "\033[K"))
+            break;
+    }
+    kill(child, SIGKILL);
+    waitpid(child, NULL, 0);
+    close(master);
+    cr_expect_not_null(strstr(err, "\repoch 1/3000 ["), "%s", err);
+    cr_expect_not_null(strstr(err, "] "), "%s", err);
+}
