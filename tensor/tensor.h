@@ -115,7 +115,8 @@ tg_tensor *tg_requires_grad_at(const char *at, tg_tensor *t);
 
 /* ---- elements -------------------------------------------------------------------------------- */
 
-/* The element at an index list, as a double: tg_get(t, 2, 3). NaN on misuse. */
+/* The element at an index list, as a double: tg_get(t, 2, 3); an index counts from the end where
+ * negative. NaN on misuse. */
 #define tg_get(t, ...) tg_get_at(TG_HERE, t, TG_SHAPE(__VA_ARGS__))
 #define tg_set(t, value, ...) tg_set_at(TG_HERE, t, value, TG_SHAPE(__VA_ARGS__))
 /* The one element of a tensor that has one. */
