@@ -11,7 +11,8 @@ export NCF ASAN_OPTIONS UBSAN_OPTIONS
 "$build"/run-tests
 for log in "$build"/sanitizer.*; do
     [ -e "$log" ] || continue
-    cat "$log" >&2
+    # A child of fork() that calls exit() makes LeakSanitizer miss a thread: that alone is no report.
+    grep -v 'was not suspended. False leaks are possible' "$log" >&2 || continue
     echo "tests/run.sh: a sanitizer reported something: $log" >&2
     exit 1
 done

@@ -84,7 +84,7 @@ static int set_number(const option *o, const char *text)
 }
 
 /* The choice equal to `text` among "a|b|c". */
-static bool is_choice(const char *choices, const char *text)
+static bool is_one_of(const char *choices, const char *text)
 {
     const size_t length = strlen(text);
     for (const char *c = choices; c; c = strchr(c, '|') ? strchr(c, '|') + 1 : NULL)
@@ -97,7 +97,7 @@ static int set_option(const option *o, const char *text)
 {
     if (o->kind == OPTION_INT || o->kind == OPTION_REAL)
         return set_number(o, text);
-    if (o->kind == OPTION_CHOICE && !is_choice(o->operand, text))
+    if (o->kind == OPTION_CHOICE && !is_one_of(o->operand, text))
         return usage_error("--%s '%s': expected %s", o->name, text, o->operand);
     if (*text == '\0')
         return usage_error("--%s: expected %s, got nothing", o->name, o->operand);
@@ -188,14 +188,15 @@ static void print_help(const usage *u)
     for (int i = 0; i < u->count; i++) {
         const option *o = &u->option[i];
         char left[64], text[32];
-        snprintf(left, sizeof left, "--%s %s", o->name, o->operand ? o->operand : "");
+        const bool is_choice = o->kind == OPTION_CHOICE;
+        snprintf(left, sizeof left, "--%s %s", o->name,
+                 is_choice ? "NAME" : o->operand ? o->operand : "");
         const char *value = format_value(o, text, sizeof text);
-        printf("  %-26s ", left);
-        if (strlen(left) > 26)
-            printf("\n%29s", "");
-        printf("%s%s%s%s\n", o->help, *value ? " [" : "", value, *value ? "]" : "");
+        printf("  %-18s %s%s%s%s%s%s\n", left, is_choice ? o->operand : "",
+               is_choice && *o->help ? "; " : "", o->help, *value ? " [" : "", value,
+               *value ? "]" : "");
     }
-    printf("  %-26s this help\n", "--help");
+    printf("  %-18s this help\n", "--help");
 }
 
 void print_settings(const usage *u, const char *command)
