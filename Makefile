@@ -66,6 +66,7 @@ $(BUILD)/run-tests: $(TEST_OBJECTS) $(ARCHIVES)
 	$(CC) $(ALL_CFLAGS) $(LDFLAGS) -o $@ $^ -lcriterion $(LDLIBS)
 test: $(BUILD)/run-tests $(BUILD)/ncf floors
 	sh tests/run.sh $(BUILD)
+	CC="$(CC)" CFLAGS="$(ALL_CFLAGS)" sh tests/readme.sh $(BUILD)
 
 $(BUILD)/run-bench: $(BENCH_OBJECTS) $(ARCHIVES)
 	$(CC) $(ALL_CFLAGS) $(LDFLAGS) -o $@ $^ $(LDLIBS)
