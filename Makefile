@@ -8,6 +8,8 @@
 #   make ml-100k            fetch MovieLens 100K into ./ml-100k (needs a network)
 #   make size               lines of code per folder
 
+# V=1 shows the commands.
+say = $(if $(V),,@echo "  $(1) $@";)
 CFLAGS ?= -O2 -g
 BUILD ?= build
 WARNINGS := -Wall -Wextra -Wpedantic -Wshadow -Wstrict-prototypes -Wmissing-prototypes
@@ -35,20 +37,20 @@ BENCH_OBJECTS := $(patsubst %.c,$(BUILD)/%.o,$(wildcard bench/*.c))
 all: ncf
 
 ncf: $(BUILD)/ncf
-	cp $< $@
+	@cp $< $@
 $(BUILD)/ncf: $(CLI_OBJECTS) $(ARCHIVES)
-	$(CC) $(ALL_CFLAGS) $(LDFLAGS) -o $@ $^ $(LDLIBS)
+	$(call say,LINK)$(CC) $(ALL_CFLAGS) $(LDFLAGS) -o $@ $^ $(LDLIBS)
 
 lib: $(ARCHIVES)
 define archive
 $(BUILD)/lib$(1).a: $(call objects,$(1))
-	rm -f $$@ && ar rcs $$@ $$^
+	$$(call say,AR  )rm -f $$@ && ar rcs $$@ $$^
 endef
 $(foreach floor,$(FLOORS),$(eval $(call archive,$(floor))))
 
 $(BUILD)/%.o: %.c
 	@mkdir -p $(@D)
-	$(CC) $(ALL_CPPFLAGS) $(ALL_CFLAGS) $(FLAGS_$(notdir $*)) -c -o $@ $<
+	$(call say,CC  )$(CC) $(ALL_CPPFLAGS) $(ALL_CFLAGS) $(FLAGS_$(notdir $*)) -c -o $@ $<
 
 # Kernels: -std=c11 would forbid fused multiply-adds across operators; errno and floating-point traps
 # would forbid vector sqrt and selects. No further relaxation: NaN and infinity keep their meaning.
@@ -63,17 +65,17 @@ endif
 FLAGS_peak := -O3 -ffp-contract=fast
 
 $(BUILD)/run-tests: $(TEST_OBJECTS) $(ARCHIVES)
-	$(CC) $(ALL_CFLAGS) $(LDFLAGS) -o $@ $^ -lcriterion $(LDLIBS)
+	$(call say,LINK)$(CC) $(ALL_CFLAGS) $(LDFLAGS) -o $@ $^ -lcriterion $(LDLIBS)
 test: $(BUILD)/run-tests $(BUILD)/ncf floors
-	sh tests/run.sh $(BUILD)
-	CC="$(CC)" CFLAGS="$(ALL_CFLAGS)" sh tests/readme.sh $(BUILD)
+	@sh tests/run.sh $(BUILD)
+	@CC="$(CC)" CFLAGS="$(ALL_CFLAGS)" sh tests/readme.sh $(BUILD)
 
 $(BUILD)/run-bench: $(BENCH_OBJECTS) $(ARCHIVES)
-	$(CC) $(ALL_CFLAGS) $(LDFLAGS) -o $@ $^ $(LDLIBS)
+	$(call say,LINK)$(CC) $(ALL_CFLAGS) $(LDFLAGS) -o $@ $^ $(LDLIBS)
 bench: $(BUILD)/run-bench
-	$<
+	@$<
 bench-compare: $(BUILD)/run-bench
-	sh bench/compare.sh $<
+	@sh bench/compare.sh $<
 
 ml-100k:
 	sh data/fetch-ml-100k.sh
