@@ -174,6 +174,12 @@ Test(cli, train__writes_the_log)
     cr_assert_eq(sscanf(strstr(text, "\n2,") + 1, "%d,%lf,%lf,%lf,%lf,%lf", &epoch, &loss, &mae,
                         &rmse, &seconds, &rate), 6, "%s", text);
     cr_expect(mae > 0 && mae <= rmse && rate > 0);
+    char expected[128]; /* the same numbers in the progress and in the results */
+    snprintf(expected, sizeof expected, "train loss %.4f  test MAE %.4f  RMSE %.4f", loss, mae,
+             rmse);
+    cr_expect_not_null(strstr(err, expected), "%s, expected %s", err, expected);
+    snprintf(expected, sizeof expected, "ncf after 2 epochs           %8.4f  %8.4f\n", mae, rmse);
+    cr_expect_not_null(strstr(out, expected), "%s, expected %s", out, expected);
 }
 
 Test(cli, train__split_files_and_leave_one_out)
@@ -338,10 +344,11 @@ Test(cli, usage__mistakes_are_named)
     } mistakes[] = {
         {"trian", "unknown command 'trian'; did you mean 'train'?"},
         {"xyzzy", "unknown command 'xyzzy'; see"},
-        {"--epoch 3", "unknown option 'epoch'; did you mean 'epochs'?"},
-        {"--learning-rate 1", "unknown option 'learning-rate'; see"},
+        {"--epoch 3", "unknown option '--epoch'; did you mean '--epochs'?"},
+        {"--learning-rate 1", "unknown option '--learning-rate'; see"},
         {"-e 3", "unknown option '-e'"},
-        {"--", "unknown option ''"},
+        {"--", "unknown option '--'"},
+        {"-epochs=3", "unknown option '-epochs'; did you mean '--epochs'?"},
         {"train extra", "unexpected word 'extra'"},
         {"predict --load m a b", "unexpected word 'b'"},
         {"--epochs", "--epochs: expected N, got nothing"},
@@ -372,7 +379,7 @@ Test(cli, usage__mistakes_are_named)
         {"--split random:1", "--split 'random:1': expected random:FRACTION"},
         {"--split random:0.2x", "expected random:FRACTION"},
         {"predict", "predict needs --load FILE"},
-        {"predict --model m", "unknown option 'model'"},
+        {"predict --model m", "unknown option '--model'"},
     };
     for (size_t i = 0; i < sizeof mistakes / sizeof *mistakes; i++)
         expect_complaint(ncf("%s", mistakes[i].arguments), 2, mistakes[i].message);

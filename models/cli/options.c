@@ -113,14 +113,17 @@ static const option *find_option(const usage *u, const char *name, size_t length
     return NULL;
 }
 
-enum { OPTION_LIMIT = 32 };
-
-static int unknown_option(const usage *u, const char *name)
+static int unknown_option(const usage *u, const char *word)
 {
+    enum { OPTION_LIMIT = 32 };
+    char text[OPTION_LIMIT][WORD_LIMIT], typed[WORD_LIMIT];
     const char *names[OPTION_LIMIT];
-    for (int i = 0; i < u->count; i++)
-        names[i] = u->option[i].name;
-    return usage_error_unknown("option", name, names, u->count);
+    for (int i = 0; i < u->count; i++) {
+        snprintf(text[i], sizeof text[i], "--%s", u->option[i].name);
+        names[i] = text[i];
+    }
+    snprintf(typed, sizeof typed, "%.*s", (int)strcspn(word, "="), word);
+    return usage_error_unknown("option", typed, names, u->count);
 }
 
 /* One option at argv[0]; gives how many words it took, 0 after a mistake. */
@@ -131,7 +134,7 @@ static int parse_option(const usage *u, int argc, char **argv)
     const option *o = strncmp(argv[0], "--", 2) == 0 ? find_option(u, name, length) : NULL;
     const char *value = o && name[length] ? name + length + 1 : NULL;
     if (!o)
-        unknown_option(u, argv[0][1] == '-' ? name : argv[0]);
+        unknown_option(u, argv[0]);
     else if (o->kind == OPTION_FLAG && value)
         usage_error("--%s takes no value", o->name);
     else if (o->kind == OPTION_FLAG)
