@@ -4,8 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "models/cli/cli.h"
-#include "models/cli/options.h"
+#include "models/cli/messages.h"
 
 /* ---- options --------------------------------------------------------------------------------- */
 

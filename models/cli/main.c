@@ -1,27 +1,10 @@
 /* ncf: train Neural Collaborative Filtering and predict ratings. */
 #include <errno.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "models/cli/cli.h"
-#include "models/cli/options.h"
-
-void say(const char *format, ...)
-{
-    va_list list;
-    va_start(list, format);
-    fputs("ncf: ", stderr);
-    vfprintf(stderr, format, list);
-    fputc('\n', stderr);
-    va_end(list);
-}
-
-int say_last_error(void)
-{
-    say("%s", tg_last_error()->message);
-    return EXIT_FAILED;
-}
+#include "models/cli/messages.h"
 
 static int print_help(void)
 {

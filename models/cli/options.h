@@ -41,10 +41,4 @@ parsed parse_options(const usage *u, int argc, char **argv, const char **operand
 /* On stderr, the command line that would set all options as they are. */
 void print_settings(const usage *u, const char *command);
 
-/* "unknown WHAT 'WORD'; did you mean 'NAME'?" with the nearest of the names; EXIT_USAGE. */
-int usage_error_unknown(const char *what, const char *word, const char *const *names, int count);
-
-/* A mistake that the table cannot see; EXIT_USAGE. */
-int usage_error(const char *format, ...) __attribute__((__format__(__printf__, 1, 2)));
-
 #endif

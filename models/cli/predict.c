@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "models/cli/cli.h"
+#include "models/cli/messages.h"
 #include "models/cli/options.h"
 #include "models/cli/recommender.h"
 

@@ -9,6 +9,7 @@
 
 #include "models/cli/cli.h"
 #include "models/cli/data_source.h"
+#include "models/cli/messages.h"
 #include "models/cli/options.h"
 #include "models/cli/progress.h"
 #include "models/cli/recommender.h"
