@@ -31,6 +31,21 @@ void tg_step_end(void);
 #define tg_backward(loss) tg_backward_at(TG_HERE, loss)
 void tg_backward_at(const char *at, tg_tensor *loss);
 
+/* d output / d input[i] for chosen inputs, leaves or results: new tensors of the step in grad[i],
+ * NULL where the output does not depend on it. Nothing is added to any leaf's grad.
+ *
+ *     tg_tensor *dx[2];
+ *     tg_grad(loss, ((tg_tensor *[]){x, y}), 2, dx, .create_graph = true);
+ */
+typedef struct tg_grad_options {
+    tg_tensor *grad_output; /* of the output's shape; may be left out where it has one element */
+    bool create_graph;      /* record the gradients, so that they have gradients themselves */
+} tg_grad_options;
+#define tg_grad(output, input, count, grad, ...)                                                   \
+    tg_grad_at(TG_HERE, output, input, count, grad, (tg_grad_options){__VA_ARGS__})
+void tg_grad_at(const char *at, tg_tensor *output, tg_tensor *const *input, int count,
+                tg_tensor **grad, tg_grad_options options);
+
 /* Forget a leaf's gradient (grad becomes NULL; its memory is kept for the next one). */
 void tg_zero_grad_tensor(tg_tensor *leaf);
 

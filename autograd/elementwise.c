@@ -1,4 +1,6 @@
 /* The ops of tensor/elementwise.def. */
+#include <string.h>
+
 #include "autograd/ops-internal.h"
 
 static bool is_floating(const tg_node *n, int i)
@@ -9,6 +11,79 @@ static bool is_floating(const tg_node *n, int i)
     return false;
 }
 
+/* ---- derivatives ----------------------------------------------------------------------------- */
+
+/* partial(g, operands) = g * a derivative of a row: an op, so that there are second orders. */
+typedef struct partial_attr {
+    int row;
+    tg_map_kind kind;
+    const tg_tensor *y; /* the row's value, which derivatives may use */
+} partial_attr;
+
+/* The formulas as they are written in the table. */
+#define UNARY(op, value, yx, yxx, low, high) {#value, #yx, "", #yxx, "", ""},
+#define BINARY(op, value, ya, yb, yaa, yab, ybb, low, high) {#value, #ya, #yb, #yaa, #yab, #ybb},
+static const char *const formulas[TG_ROWS][TG_MAPS] = {
+#include "tensor/elementwise.def"
+};
+#undef UNARY
+#undef BINARY
+
+/* No operand, and no value, stands in it: they are the small letters of a formula. */
+static bool is_constant(const partial_attr *p)
+{
+    return strpbrk(formulas[p->row][p->kind], "abxy") == NULL;
+}
+
+static tg_tensor *partial_forward(const tg_node *n)
+{
+    const partial_attr *p = n->attr;
+    const tg_tensor *in[TG_MAP_INPUTS];
+    for (int i = 0; i < n->nin; i++)
+        in[i] = n->in[i];
+    in[n->nin] = p->y;
+    tg_tensor *dx = tg_result(n, p->y->dtype, p->y->shape);
+    if (!tg_is_error(dx))
+        tg_map(tg_kernels_of(dx->dtype)->map[p->row][p->kind], dx, n->nin + 1, in);
+    return dx;
+}
+
+static tg_tensor *partial(const char *at, const partial_attr *p, tg_tensor *g, tg_tensor **operand,
+                          int count);
+
+static void partial_backward(const tg_node *n, tg_tensor *h, tg_tensor **dx)
+{
+    static const tg_map_kind further[TG_MAPS][2] = {[TG_DA] = {TG_DAA, TG_DAB},
+                                                    [TG_DB] = {TG_DAB, TG_DBB}};
+    const partial_attr p = *(const partial_attr *)n->attr;
+    tg_tensor *g = n->in[0], **operand = n->in + 1;
+    if (tg_needs_grad(n, 0))
+        dx[0] = partial(n->at, &p, h, operand, n->nin - 1);
+    const tg_map_kind *second = further[p.kind];
+    for (int i = 1; i < n->nin; i++) {
+        if (!tg_needs_grad(n, i))
+            continue;
+        const partial_attr next = {p.row, second[i - 1], p.y};
+        if (is_constant(&p))
+            dx[i] = tg_zeros_at(n->at, h->dtype, h->shape);
+        else if (next.kind == TG_VALUE)
+            dx[i] = tg_reject(n, "third derivatives of elementwise ops are not there");
+        else
+            dx[i] = partial(n->at, &next, tg_mul_at(n->at, h, g), operand, n->nin - 1);
+    }
+}
+
+static const tg_op tg_op_partial = {"partial", TG_VARIADIC, partial_forward, partial_backward, 0};
+
+static tg_tensor *partial(const char *at, const partial_attr *p, tg_tensor *g, tg_tensor **operand,
+                          int count)
+{
+    tg_tensor *in[] = {g, operand[0], count > 1 ? operand[1] : NULL};
+    return tg_apply(at, &tg_op_partial, 1 + count, in, p, sizeof *p);
+}
+
+/* ---- one operand ----------------------------------------------------------------------------- */
+
 static tg_tensor *unary_forward(const tg_node *n)
 {
     const tg_tensor *x = n->in[0];
@@ -16,17 +91,16 @@ static tg_tensor *unary_forward(const tg_node *n)
         return tg_error_tensor();
     tg_tensor *y = tg_result(n, x->dtype, x->shape);
     if (!tg_is_error(y))
-        tg_map(tg_kernels_of(x->dtype)->value[n->op->row], y, 1, &x);
+        tg_map(tg_kernels_of(x->dtype)->map[n->op->row][TG_VALUE], y, 1, &x);
     return y;
 }
 
 static void unary_backward(const tg_node *n, tg_tensor *g, tg_tensor **dx)
 {
-    const tg_tensor *const in[] = {g, n->in[0], n->out};
-    dx[0] = tg_result(n, g->dtype, g->shape);
-    if (!tg_is_error(dx[0]))
-        tg_map(tg_kernels_of(g->dtype)->da[n->op->row], dx[0], 3, in);
+    dx[0] = partial(n->at, &(partial_attr){n->op->row, TG_DA, n->out}, g, n->in, 1);
 }
+
+/* ---- two operands ---------------------------------------------------------------------------- */
 
 /* The shape that both broadcast to; false where there is none. */
 static bool broadcast(const tg_shape *a, const tg_shape *b, tg_shape *shape)
@@ -52,23 +126,21 @@ static tg_tensor *binary_forward(const tg_node *n)
     if (!broadcast(&a->shape, &b->shape, &shape))
         return tg_reject(n, "%s and %s do not broadcast", TG_TEXT(a->shape), TG_TEXT(b->shape));
     tg_tensor *y = tg_result(n, a->dtype, shape);
+    const tg_tensor *const in[] = {a, b};
     if (!tg_is_error(y))
-        tg_map(tg_kernels_of(a->dtype)->value[n->op->row], y, 2, (const tg_tensor *[]){a, b});
+        tg_map(tg_kernels_of(a->dtype)->map[n->op->row][TG_VALUE], y, 2, in);
     return y;
 }
 
 static void binary_backward(const tg_node *n, tg_tensor *g, tg_tensor **dx)
 {
-    const tg_type_kernels *kernels = tg_kernels_of(g->dtype);
-    const tg_tensor *const in[] = {g, n->in[0], n->in[1], n->out};
-    for (int i = 0; i < 2; i++) {
-        if (!tg_needs_grad(n, i))
-            continue;
-        dx[i] = tg_result(n, g->dtype, g->shape);
-        if (!tg_is_error(dx[i]))
-            tg_map((i == 0 ? kernels->da : kernels->db)[n->op->row], dx[i], 4, in);
-    }
+    static const tg_map_kind kinds[] = {TG_DA, TG_DB};
+    for (int i = 0; i < 2; i++)
+        if (tg_needs_grad(n, i))
+            dx[i] = partial(n->at, &(partial_attr){n->op->row, kinds[i], n->out}, g, n->in, 2);
 }
+
+/* ---- the rows -------------------------------------------------------------------------------- */
 
 #define UNARY(op, ...)                                                                             \
     const tg_op tg_op_##op = {#op, 1, unary_forward, unary_backward, TG_ROW_##op};                 \
@@ -88,5 +160,5 @@ static void binary_backward(const tg_node *n, tg_tensor *g, tg_tensor **dx)
 
 void tg_add_in_place(tg_tensor *y, tg_tensor *x)
 {
-    tg_map(tg_kernels_of(y->dtype)->value[TG_ROW_add], y, 2, (const tg_tensor *[]){y, x});
+    tg_map(tg_kernels_of(y->dtype)->map[TG_ROW_add][TG_VALUE], y, 2, (const tg_tensor *[]){y, x});
 }

@@ -14,6 +14,7 @@ typedef struct check {
     void *context;
     tg_tensor *const *input;
     int count;
+    int order;  /* 1: of the function, 2: of its gradients */
     tg_rng rng; /* what the function finds at each evaluation */
     tg_gradcheck_report *report;
 } check;
@@ -25,30 +26,51 @@ static bool fail(const check *c, const char *message)
     return false;
 }
 
-/* L = sum of the output weighted with fixed random numbers. Inside a step. */
+/* sum of y weighted with fixed random numbers */
+static tg_tensor *weighted(tg_tensor *y, tg_rng *rng)
+{
+    tg_tensor *weight = tg_empty_at(TG_HERE, TG_F64, y->shape);
+    for (int64_t i = 0; i < tg_numel(weight); i++)
+        ((double *)weight->data)[i] = 0.5 + tg_rng_uniform(rng);
+    return tg_sum(tg_mul(y, weight));
+}
+
+/* The weighted sum of loss's gradients; zero, and not differentiable, where there are none. */
+static tg_tensor *weighted_gradients(const check *c, tg_tensor *loss, tg_rng *rng)
+{
+    tg_tensor *sum = tg_scalar(TG_F64, 0);
+    for (int i = 0; i < c->count && loss->requires_grad; i++) {
+        tg_tensor *dx = NULL;
+        if (c->input[i]->requires_grad)
+            tg_grad(loss, &c->input[i], 1, &dx, .create_graph = true);
+        if (dx)
+            sum = tg_add(sum, weighted(dx, rng));
+    }
+    return sum;
+}
+
+/* What is differentiated: L, a number. Inside a step. */
 static tg_tensor *projected(const check *c)
 {
     *tg_default_rng() = c->rng;
     tg_tensor *y = c->function(c->context, c->input, c->count);
     if (!y || tg_is_error(y) || y->dtype != TG_F64)
         return NULL;
-    y = tg_to_dense(y);
-    tg_tensor *weight = tg_empty_at(TG_HERE, TG_F64, y->shape);
     tg_rng rng = {.seed = PROJECTION_SEED, .stream = PROJECTION_STREAM};
-    for (int64_t i = 0; i < tg_numel(weight); i++)
-        ((double *)weight->data)[i] = 0.5 + tg_rng_uniform(&rng);
-    return tg_sum(tg_mul(y, weight));
+    y = weighted(tg_to_dense(y), &rng);
+    y = c->order == 1 ? y : weighted_gradients(c, y, &rng);
+    return tg_is_error(y) ? NULL : y;
 }
 
 static double value(const check *c)
 {
-    double result = NAN;
     tg_step_begin();
-    tg_no_grad {
-        const tg_tensor *loss = projected(c);
-        if (loss)
-            result = tg_item(loss);
-    }
+    tg_tensor *loss = NULL;
+    if (c->order == 1)
+        tg_no_grad { loss = projected(c); }
+    else
+        loss = projected(c);
+    const double result = loss ? tg_item(loss) : NAN;
     tg_step_end();
     return result;
 }
@@ -74,9 +96,10 @@ static bool analytic(const check *c)
                                                               : "the function gave no f64 tensor");
     if (!isfinite(tg_item(loss)))
         return fail(c, "the function's value is not finite");
-    if (!loss->requires_grad)
+    if (loss->requires_grad)
+        tg_backward(loss);
+    else if (c->order == 1)
         return fail(c, "the function's value does not depend on an input that requires a gradient");
-    tg_backward(loss);
     const double first = tg_item(loss), again = value(c);
     if (first != again)
         return fail(c, "the function is not deterministic: two values for one input");
@@ -107,11 +130,12 @@ static void compare_element(const check *c, int i, int64_t element, double gradi
     }
 }
 
-bool tg_gradcheck(tg_gradcheck_function function, void *context, tg_tensor *const *input, int count,
-                  double tolerance, tg_gradcheck_report *report)
+static bool run(check c, double tolerance)
 {
+    tg_gradcheck_report *report = c.report;
+    tg_tensor *const *input = c.input;
+    const int count = c.count;
     *report = (tg_gradcheck_report){.ok = true};
-    const check c = {function, context, input, count, *tg_default_rng(), report};
     for (int i = 0; i < count; i++)
         if (!input_is_valid(&c, i))
             return false;
@@ -139,4 +163,16 @@ bool tg_gradcheck(tg_gradcheck_function function, void *context, tg_tensor *cons
              (long long)report->checked, report->input, (long long)report->element,
              report->analytic, report->numeric, report->error, allowed);
     return report->ok;
+}
+
+bool tg_gradcheck(tg_gradcheck_function function, void *context, tg_tensor *const *input, int count,
+                  double tolerance, tg_gradcheck_report *report)
+{
+    return run((check){function, context, input, count, 1, *tg_default_rng(), report}, tolerance);
+}
+
+bool tg_gradgradcheck(tg_gradcheck_function function, void *context, tg_tensor *const *input,
+                      int count, double tolerance, tg_gradcheck_report *report)
+{
+    return run((check){function, context, input, count, 2, *tg_default_rng(), report}, tolerance);
 }

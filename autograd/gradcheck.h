@@ -1,5 +1,5 @@
 /*
- * gradcheck.h: is a gradient right?
+ * gradcheck.h: is a gradient right, and the gradient of a gradient?
  *
  * Compares the gradients that tg_backward gives with central differences, in f64:
  *
@@ -33,5 +33,10 @@ typedef tg_tensor *(*tg_gradcheck_function)(void *context, tg_tensor *const *inp
  * are moved and put back; their grads are left zeroed. tolerance 0 means 1e-6. */
 bool tg_gradcheck(tg_gradcheck_function function, void *context, tg_tensor *const *input, int count,
                   double tolerance, tg_gradcheck_report *report);
+
+/* Check the second derivatives: tg_gradcheck of the inputs' gradients, weighted in the same way,
+ * which tg_grad gives with create_graph. */
+bool tg_gradgradcheck(tg_gradcheck_function function, void *context, tg_tensor *const *input,
+                      int count, double tolerance, tg_gradcheck_report *report);
 
 #endif

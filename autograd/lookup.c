@@ -98,7 +98,7 @@ static int64_t coalesce(int64_t count, const int64_t *index, int64_t *slot, int6
 static void sum_rows(const tg_tensor *x, int64_t count, int64_t dim, int64_t x_row,
                      const int64_t *slot, char *data)
 {
-    const tg_map_kernel add = tg_kernels_of(x->dtype)->value[TG_ROW_add];
+    const tg_map_kernel add = tg_kernels_of(x->dtype)->map[TG_ROW_add][TG_VALUE];
     const int64_t size = (int64_t)tg_dtype_size(x->dtype);
     int64_t next = 0;
     for (int64_t i = 0; i < count; i++) {

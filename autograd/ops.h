@@ -18,19 +18,35 @@
 #define tg_sub(a, b) tg_sub_at(TG_HERE, a, b)           /* a - b; a ~ b */
 #define tg_mul(a, b) tg_mul_at(TG_HERE, a, b)           /* a * b; a ~ b */
 #define tg_div(a, b) tg_div_at(TG_HERE, a, b)           /* a / b; a ~ b */
+#define tg_pow(a, b) tg_pow_at(TG_HERE, a, b)           /* a^b; a ~ b; NaN for a < 0, b broken */
+#define tg_minimum(a, b) tg_minimum_at(TG_HERE, a, b)   /* a ~ b; equal ones share the gradient */
+#define tg_maximum(a, b) tg_maximum_at(TG_HERE, a, b)
+#define tg_neg(x) tg_neg_at(TG_HERE, x)
+#define tg_abs(x) tg_abs_at(TG_HERE, x)                 /* derivative 0 at 0 */
+#define tg_square(x) tg_square_at(TG_HERE, x)
+#define tg_sqrt(x) tg_sqrt_at(TG_HERE, x)
+#define tg_exp(x) tg_exp_at(TG_HERE, x)
+#define tg_log(x) tg_log_at(TG_HERE, x)                 /* natural; -inf at 0, NaN below */
 #define tg_relu(x) tg_relu_at(TG_HERE, x)               /* max(x, 0); derivative 0 at 0 */
 #define tg_sigmoid(x) tg_sigmoid_at(TG_HERE, x)         /* 1 / (1 + exp(-x)) */
 #define tg_tanh(x) tg_tanh_at(TG_HERE, x)
-#define tg_exp(x) tg_exp_at(TG_HERE, x)
-#define tg_log(x) tg_log_at(TG_HERE, x)                 /* natural; -inf at 0, NaN below */
-#define tg_squared_error(a, b) tg_squared_error_at(TG_HERE, a, b) /* (a - b)^2; a ~ b */
+#define tg_softplus(x) tg_softplus_at(TG_HERE, x)       /* log(1 + exp(x)) */
+#define tg_silu(x) tg_silu_at(TG_HERE, x)               /* x sigmoid(x) */
+#define tg_gelu(x) tg_gelu_at(TG_HERE, x)               /* x times the normal distribution at x */
+/* With a number as second operand: tg_pow(x, tg_scalar(x->dtype, 3)). */
+#define tg_leaky_relu(x, slope) tg_leaky_relu_at(TG_HERE, x, slope) /* slope x where x <= 0 */
+#define tg_clamp_min(x, bound) tg_clamp_min_at(TG_HERE, x, bound)   /* at least bound */
+#define tg_clamp_max(x, bound) tg_clamp_max_at(TG_HERE, x, bound)   /* at most bound */
+#define tg_squared_error(a, b) tg_squared_error_at(TG_HERE, a, b)   /* (a - b)^2; a ~ b */
+/* d^2 / 2 where |d| <= delta, else delta (|d| - delta / 2) */
+#define tg_huber(d, delta) tg_huber_at(TG_HERE, d, delta)
 /* -(y log s(x) + (1 - y) log(1 - s(x))), s = sigmoid, from logits x and targets y without overflow;
  * x ~ y */
 #define tg_logit_cross_entropy(x, y) tg_logit_cross_entropy_at(TG_HERE, x, y)
 
-#define UNARY(name, value, derivative, low, high)                                                  \
+#define UNARY(name, ...)                                                                           \
     tg_tensor *tg_##name##_at(const char *at, tg_tensor *x);
-#define BINARY(name, value, da, db, low, high)                                                     \
+#define BINARY(name, ...)                                                                          \
     tg_tensor *tg_##name##_at(const char *at, tg_tensor *a, tg_tensor *b);
 #include "tensor/elementwise.def"
 #undef UNARY

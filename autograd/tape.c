@@ -117,30 +117,45 @@ tg_tensor *tg_detach_at(const char *at, tg_tensor *x)
 
 /* ---- gradients ------------------------------------------------------------------------------- */
 
+/* Where gradients go: to the leaves that the loss depends on, or to chosen inputs alone. */
+typedef struct request {
+    tg_tensor *const *input; /* NULL: to all leaves' grad */
+    int count;
+    tg_tensor **grad; /* of the inputs */
+} request;
+
 /* The first gradient that reaches a result is taken over; the second makes a sum of its own, to
- * which later ones are added in place. */
+ * which later ones are added in place, unless they are recorded. */
 static void node_accumulate(tg_node *n, tg_tensor *g)
 {
-    g = tg_to_dense_at(n->at, g);
     if (!n->grad) {
         n->grad = g;
-    } else if (n->grad_is_sum) {
+    } else if (n->grad_is_sum && tape.off) {
         tg_add_in_place(n->grad, g);
     } else {
-        n->grad = tg_add_at(n->at, n->grad, g);
+        tg_tensor *sum = tg_add_at(n->at, n->grad, g);
+        n = &tape.node[n->out->node]; /* the array may have moved */
+        n->grad = sum;
         n->grad_is_sum = true;
     }
 }
 
-static void accumulate(tg_tensor *x, tg_tensor *g)
+static void accumulate(tg_tensor *x, tg_tensor *g, const request *r)
 {
+    if (x->node < 0 && !r->input) {
+        tg_leaf_accumulate(x, g);
+        return;
+    }
+    g = tg_to_dense(g);
     if (x->node >= 0)
         node_accumulate(&tape.node[x->node], g);
     else
-        tg_leaf_accumulate(x, g);
+        for (int i = 0; i < r->count; i++)
+            if (r->input[i] == x)
+                r->grad[i] = r->grad[i] ? tg_add(r->grad[i], g) : g;
 }
 
-static void node_backward(const tg_node *n, tg_tensor *g)
+static void node_backward(const tg_node *n, tg_tensor *g, const request *r)
 {
     tg_tensor *few[4] = {NULL};
     tg_tensor **dx = few;
@@ -155,36 +170,76 @@ static void node_backward(const tg_node *n, tg_tensor *g)
         else if (!tg_shape_equal(&dx[i]->shape, &n->in[i]->shape)) /* undo broadcasting */
             dx[i] = tg_sum_to_at(n->at, dx[i], n->in[i]->shape);
         if (!tg_is_error(dx[i]))
-            accumulate(n->in[i], dx[i]);
+            accumulate(n->in[i], dx[i], r);
     }
+}
+
+static void walk(tg_tensor *output, tg_tensor *g, const request *r)
+{
+    accumulate(output, g, r);
+    for (int64_t i = output->node; i >= 0; i--) {
+        g = tape.node[i].grad;
+        if (!g)
+            continue;
+        tape.node[i].grad = NULL;
+        tape.node[i].grad_is_sum = false;
+        for (int k = 0; k < r->count; k++)
+            if (r->input[k]->node == i)
+                r->grad[k] = g;
+        const tg_node n = tape.node[i]; /* rules that are recorded move the array */
+        node_backward(&n, g, r);
+    }
+}
+
+/* The gradient to begin with: NULL, and misuse of `op`, where there is none. */
+static tg_tensor *seed(const char *at, const char *op, tg_tensor *output, tg_tensor *g)
+{
+    char text[TG_SHAPE_TEXT];
+    if (!tg_usable(at, op, output) || (g && !tg_usable(at, op, g)))
+        return NULL;
+    if (!output->requires_grad)
+        tg_misuse(at, op, "the loss does not depend on a tensor that requires a gradient");
+    else if (!g && tg_numel(output) != 1)
+        tg_misuse(at, op, "%s: a loss of one element expected",
+                  tg_shape_format(&output->shape, text));
+    else if (g && (!tg_shape_equal(&g->shape, &output->shape) || g->dtype != output->dtype))
+        tg_misuse(at, op, "grad_output: shape and dtype of the output, %s, expected",
+                  tg_shape_format(&output->shape, text));
+    else
+        return g ? g : tg_full_at(at, output->dtype, 1, output->shape);
+    return NULL;
 }
 
 void tg_backward_at(const char *at, tg_tensor *loss)
 {
-    char text[TG_SHAPE_TEXT];
-    if (!tg_usable(at, "backward", loss))
-        return;
-    if (tg_numel(loss) != 1) {
-        tg_misuse(at, "backward", "%s: a loss of one element expected",
-                  tg_shape_format(&loss->shape, text));
-        return;
-    }
-    if (!loss->requires_grad) {
-        tg_misuse(at, "backward", "the loss does not depend on a tensor that requires a gradient");
-        return;
-    }
+    const request all_leaves = {.input = NULL};
     tg_no_grad {
-        accumulate(loss, tg_full_at(at, loss->dtype, 1, loss->shape));
-        for (int64_t i = loss->node; i >= 0; i--) {
-            tg_node *n = &tape.node[i];
-            tg_tensor *g = n->grad;
-            if (!g)
-                continue;
-            n->grad = NULL;
-            n->grad_is_sum = false;
-            node_backward(n, g);
+        tg_tensor *g = seed(at, "backward", loss, NULL);
+        if (g)
+            walk(loss, g, &all_leaves);
+    }
+}
+
+void tg_grad_at(const char *at, tg_tensor *output, tg_tensor *const *input, int count,
+                tg_tensor **grad, tg_grad_options options)
+{
+    memset(grad, 0, (size_t)count * sizeof *grad);
+    tg_tensor *g = seed(at, "grad", output, options.grad_output);
+    for (int i = 0; g && i < count; i++) {
+        if (!tg_usable(at, "grad", input[i]))
+            return;
+        if (!input[i]->requires_grad) {
+            tg_misuse(at, "grad", "input %d does not require a gradient", i);
+            return;
         }
     }
+    if (!g)
+        return;
+    const request inputs = {input, count, grad};
+    const bool off = tape.off;
+    tape.off = !options.create_graph;
+    walk(output, g, &inputs);
+    tape.off = off;
 }
 
 /* ---- the non-finite post-mortem -------------------------------------------------------------- */

@@ -42,7 +42,7 @@ static const int64_t other_ids[] = {1, 1, 0, 4};
 /* 33 elements fill vectors of every instruction set and leave a rest. */
 #define UNARY_ROW(op, low, high, x)                                                                \
     {#op, "tg_" #op "(x[0])", apply_##op, low, high, 1, {x}},
-#define UNARY(op, value, dx, low, high)                                                            \
+#define UNARY(op, value, dx, dxx, low, high)                                                       \
     UNARY_ROW(op, low, high, D0)                                                                   \
     UNARY_ROW(op, low, high, D1(5))                                                                \
     UNARY_ROW(op, low, high, D1(33))                                                               \
@@ -51,7 +51,7 @@ static const int64_t other_ids[] = {1, 1, 0, 4};
     UNARY_ROW(op, low, high, D3(2, 1, 3))
 #define BINARY_ROW(op, low, high, a, b)                                                            \
     {#op, "tg_" #op "(x[0], x[1])", apply_##op, low, high, 2, {a, b}},
-#define BINARY(op, value, da, db, low, high)                                                       \
+#define BINARY(op, value, da, db, daa, dab, dbb, low, high)                                        \
     BINARY_ROW(op, low, high, D0, D0)                                                              \
     BINARY_ROW(op, low, high, D1(33), D1(33))                                                      \
     BINARY_ROW(op, low, high, D2(3, 4), D2(3, 4))                                                  \

@@ -424,7 +424,8 @@ Test(cli, help__lists_every_option_and_default)
         "ncf|gmf|mlp|simplecf", "--output-dim N", "[32]", "--dropout P", "[0.5]", "--epochs N",
         "[19]", "--batch-size N", "[256]", "--lr X", "[0.0005]", "--optimizer NAME",
         "adam|sparse-adam|sgd", "[adam]", "--weight-decay X", "[0]", "--seed N", "[10]",
-        "--threads N", "[1]", "--no-shuffle", "--load FILE", "--save FILE", "--log FILE", "--quiet"};
+        "--threads N", "[1]", "--no-shuffle",
+        "--load FILE", "--save FILE", "--log FILE", "--quiet"};
     for (size_t i = 0; i < sizeof expected / sizeof *expected; i++)
         cr_expect_not_null(strstr(out, expected[i]), "%s", expected[i]);
     cr_assert_eq(ncf("predict --help"), 0);

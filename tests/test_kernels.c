@@ -158,16 +158,20 @@ Test(kernels, gemm__keeps_nan)
 
 /* The rows of tensor/elementwise.def once more, in double and from libm. */
 #define EXP exp
+#define ERFC erfc
+#define POW pow
+#define SQRT sqrt
+#define C(c) ((double)(c))
 #define LOG log
 #define TANH tanh
 #define LOG1P log1p
 #define ABS fabs
-#define UNARY(op, value, dx, low, high)                                                            \
+#define UNARY(op, value, dx, dxx, low, high)                                                       \
     static double op##_value(double x)                                                             \
     {                                                                                              \
         return value;                                                                              \
     }
-#define BINARY(op, value, da, db, low, high)                                                       \
+#define BINARY(op, value, da, db, daa, dab, dbb, low, high)                                        \
     static double op##_value(double a, double b)                                                   \
     {                                                                                              \
         return value;                                                                              \
@@ -182,8 +186,8 @@ typedef struct map_row {
     double (*binary)(double a, double b);
     double low, high;
 } map_row;
-#define UNARY(op, value, dx, low, high) {#op, op##_value, NULL, low, high},
-#define BINARY(op, value, da, db, low, high) {#op, NULL, op##_value, low, high},
+#define UNARY(op, value, dx, dxx, low, high) {#op, op##_value, NULL, low, high},
+#define BINARY(op, value, da, db, daa, dab, dbb, low, high) {#op, NULL, op##_value, low, high},
 static const map_row rows[] = {
 #include "tensor/elementwise.def"
 };
@@ -205,7 +209,7 @@ Test(kernels, maps__agree_with_libm)
                 array a = array_random(type, n, &rng, rows[r].low, rows[r].high);
                 array b = array_random(type, n, &rng, rows[r].low, rows[r].high);
                 array y = array_new(type, n);
-                k->value[r](n, y.data, (const void *[]){a.data, b.data});
+                k->map[r][TG_VALUE](n, y.data, (const void *[]){a.data, b.data});
                 for (int64_t i = 0; i < n; i++) {
                     const double e = expected_value(&rows[r], get(&a, i), get(&b, i));
                     /* operands of at most 4, a few roundings on the way */
@@ -229,12 +233,13 @@ Test(kernels, maps__keep_nan_and_infinity)
     static const double special[] = {NAN, INFINITY, -INFINITY, 0, -0., 1e30, -1e30, 1e-30, 100};
     enum { N = sizeof special / sizeof *special };
     EACH_SET(k, type)
-        for (int r = 0; r < 5; r++) { /* the unary ones */
-            cr_assert_not_null(rows[r].unary);
+        for (int r = 0; r < TG_ROWS; r++) {
+            if (!rows[r].unary)
+                continue;
             array x = array_new(type, 40), y = array_new(type, 40);
             for (int i = 0; i < 40; i++)
                 set(&x, i, special[i % N]);
-            k->value[r](40, y.data, (const void *[]){x.data});
+            k->map[r][TG_VALUE](40, y.data, (const void *[]){x.data});
             for (int i = 0; i < 40; i++) {
                 const double e = rows[r].unary(get(&x, i));
                 const double rounded = type ? e : (double)(float)e;
@@ -380,7 +385,7 @@ Test(kernels, sets__give_the_same_bits)
             for (int r = 0; r < TG_ROWS + 2; r++) {
                 array y = array_new(type, M * N);
                 if (r < TG_ROWS)
-                    k->value[r](M * N, y.data, (const void *[]){b.data, a.data});
+                    k->map[r][TG_VALUE](M * N, y.data, (const void *[]){b.data, a.data});
                 else if (r == TG_ROWS)
                     k->sum(K, N, y.data, b.data);
                 else

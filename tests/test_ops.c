@@ -121,7 +121,11 @@ Test(ops, every_op__has_a_sample)
 
 /* ---- gradients against differences ----------------------------------------------------------- */
 
-static void check_gradient(const variant *v)
+typedef bool (*gradient_check)(tg_gradcheck_function function, void *context,
+                               tg_tensor *const *input, int count, double tolerance,
+                               tg_gradcheck_report *report);
+
+static void check(const variant *v, gradient_check of_order, double tolerance)
 {
     char name[NAME_SIZE];
     tg_tensor *leaf[OP_SAMPLE_OPERANDS];
@@ -136,7 +140,7 @@ static void check_gradient(const variant *v)
         elements += tg_numel(leaf[i]);
     }
     tg_gradcheck_report report;
-    tg_gradcheck(apply, (void *)v, leaf, leaf_count(v), 0, &report);
+    of_order(apply, (void *)v, leaf, leaf_count(v), tolerance, &report);
     cr_expect_eq(report.checked, elements, "%s: %s", name_of(v, name), report.message);
     cr_expect(report.ok || elements == 0, "%s: %s", name_of(v, name), report.message);
     expect_no_misuse(v);
@@ -144,9 +148,24 @@ static void check_gradient(const variant *v)
         tg_free(leaf[i]);
 }
 
+static void check_first(const variant *v)
+{
+    check(v, tg_gradcheck, 1e-6);
+}
+
+static void check_second(const variant *v)
+{
+    check(v, tg_gradgradcheck, 1e-5);
+}
+
 Test(ops, gradients__agree_with_differences)
 {
-    for_each_variant(check_gradient);
+    for_each_variant(check_first);
+}
+
+Test(ops, gradients_of_gradients__agree_with_differences)
+{
+    for_each_variant(check_second);
 }
 
 /* ---- f32 against f64 ------------------------------------------------------------------------- */

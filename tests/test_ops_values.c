@@ -18,6 +18,20 @@ static bool same(double a, double b)
 /* ---- elementwise ops: references ------------------------------------------------------------- */
 
 #define REFERENCES(OF)                                                                             \
+    OF(neg, 0 - a)                                                                                 \
+    OF(abs, a < 0 ? 0 - a : a)                                                                     \
+    OF(square, pow(a, 2))                                                                          \
+    OF(sqrt, pow(a, 0.5))                                                                          \
+    OF(softplus, log(1 + exp(a)))                                                                  \
+    OF(silu, a * (1 + tanh(a / 2)) / 2)                                                            \
+    OF(gelu, a * (1 + erf(a / sqrt(2))) / 2)                                                       \
+    OF(pow, exp(b * log(a)))                                                                       \
+    OF(minimum, fmin(a, b))                                                                        \
+    OF(maximum, fmax(a, b))                                                                        \
+    OF(clamp_min, fmax(a, b))                                                                      \
+    OF(clamp_max, fmin(a, b))                                                                      \
+    OF(leaky_relu, fmax(a, 0) + b * fmin(a, 0))                                                    \
+    OF(huber, fabs(a) < b ? a * a / 2 : fabs(a) * b - b * b / 2)                                   \
     OF(relu, a > 0 ? a : 0)                                                                        \
     OF(sigmoid, (1 + tanh(a / 2)) / 2)                                                             \
     OF(tanh, 1 - 2 / (exp(2 * a) + 1))                                                             \

@@ -106,6 +106,82 @@ Test(tape, lookup__adds_the_rows_of_repeated_ids)
     tg_free(table);
 }
 
+/* ---- gradients as a function ----------------------------------------------------------------- */
+
+Test(tape, grad__of_leaves_and_results_leaves_grad_alone)
+{
+    tg_tensor *x = scalar_leaf(3), *unused = scalar_leaf(1);
+    tg_step_begin();
+    tg_tensor *y = tg_mul(x, x), *loss = tg_mul(y, x);
+    tg_tensor *dx[3];
+    tg_grad(loss, ((tg_tensor *[]){x, y, unused}), 3, dx, 0);
+    cr_expect_eq(tg_item(dx[0]), 27);
+    cr_expect_eq(tg_item(dx[1]), 3);
+    cr_expect_null(dx[2], "the loss does not depend on it");
+    cr_expect_null(x->grad);
+    cr_expect_not(dx[0]->requires_grad);
+    tg_grad(loss, &x, 1, dx, .grad_output = tg_scalar(TG_F64, 2));
+    cr_expect_eq(tg_item(dx[0]), 54);
+    tg_step_end();
+    tg_free(x);
+    tg_free(unused);
+}
+
+/* x^4: 4 x^3, 12 x^2, 24 x, 24. Products have all orders. */
+Test(tape, grad__of_grad_of_grad)
+{
+    tg_tensor *x = scalar_leaf(2);
+    static const double expected[] = {32, 48, 48, 24};
+    tg_step_begin();
+    tg_tensor *y = tg_matmul(tg_view(x, 1, 1), tg_view(x, 1, 1));
+    y = tg_matmul(y, y);
+    for (int order = 0; order < 4; order++) {
+        tg_tensor *dx;
+        tg_grad(y, &x, 1, &dx, .create_graph = true);
+        cr_expect_eq(tg_item(dx), expected[order]);
+        y = dx;
+    }
+    tg_step_end();
+    tg_free(x);
+}
+
+/* The penalty of a gradient's size, as used to train Wasserstein critics: backward through grad. */
+Test(tape, backward__through_a_gradient)
+{
+    tg_tensor *x = scalar_leaf(2), *w = scalar_leaf(3);
+    tg_step_begin();
+    tg_tensor *y = tg_mul(w, tg_square(x)), *dx;
+    tg_grad(y, &x, 1, &dx, .create_graph = true); /* 2 w x */
+    tg_backward(tg_square(dx));                   /* 4 w^2 x^2: 8 w x^2, 8 w^2 x */
+    cr_expect_eq(tg_item(w->grad), 96);
+    cr_expect_eq(tg_item(x->grad), 144);
+    tg_step_end();
+    tg_free(x);
+    tg_free(w);
+}
+
+Test(tape, grad__misuse_is_named)
+{
+    tg_set_misuse(TG_MISUSE_RETURN);
+    tg_tensor *x = scalar_leaf(2), *plain = tg_owned(TG_F64, 1), *dx = NULL;
+    tg_step_begin();
+    tg_tensor *y = tg_exp(x);
+    tg_grad(y, &plain, 1, &dx, 0);
+    expect_misuse("grad: input 0 does not require a gradient");
+    tg_grad(tg_expand(y, 2), &x, 1, &dx, 0);
+    expect_misuse("grad: [2]: a loss of one element expected");
+    tg_grad(y, &x, 1, &dx, .grad_output = tg_zeros(TG_F64, 3));
+    expect_misuse("grad: grad_output: shape and dtype of the output, [], expected");
+    for (int order = 0; order < 3; order++) {
+        tg_grad(y, &x, 1, &dx, .create_graph = true);
+        y = dx ? dx : y;
+    }
+    expect_misuse("third derivatives of elementwise ops are not there");
+    tg_step_end();
+    tg_free(x);
+    tg_free(plain);
+}
+
 /* ---- what is recorded ------------------------------------------------------------------------ */
 
 Test(tape, no_grad__records_nothing)

@@ -27,6 +27,9 @@ enum {
 #undef UNARY
 #undef BINARY
 
+/* What a row computes: its value, or g times one of its derivatives. */
+typedef enum tg_map_kind { TG_VALUE, TG_DA, TG_DB, TG_DAA, TG_DAB, TG_DBB, TG_MAPS } tg_map_kind;
+
 /* out[i] = f(in[0][i], in[1][i], ...) for i < n */
 typedef void (*tg_map_kernel)(int64_t n, void *out, const void *const in[]);
 
@@ -71,9 +74,8 @@ typedef struct tg_mask_draw {
 
 /* The kernels of one element type. */
 typedef struct tg_type_kernels {
-    /* unary: in = {x}, {g, x, y}; binary: in = {a, b}, {g, a, b, y} twice. With g the incoming
-     * gradient, da and db give g * dy/da and g * dy/db. */
-    const tg_map_kernel *value, *da, *db; /* by row */
+    /* Unary: in = {x} for the value, {g, x, y} for derivatives; binary: {a, b}, {g, a, b, y}. */
+    const tg_map_kernel (*map)[TG_MAPS]; /* by row and kind; NULL for an unary row's b */
     int tile_rows; /* rows of c that gemm works on at a time */
     void (*gemm)(const tg_gemm *product);
     /* out[j] = sum over i of x[i * inner + j], in double: (count, inner) -> (inner) */
