@@ -44,3 +44,112 @@ tg_tensor *tg_bce_with_logits_loss_at(const char *at, tg_tensor *x, tg_tensor *y
         return tg_error_tensor();
     return tg_mean_at(at, tg_logit_cross_entropy_at(at, x, y));
 }
+
+/* ---- elementwise ----------------------------------------------------------------------------- */
+
+tg_tensor *tg_clamp_at(const char *at, tg_tensor *x, double low, double high)
+{
+    if (!tg_usable(at, "clamp", x))
+        return tg_error_tensor();
+    x = tg_clamp_min_at(at, x, tg_scalar(x->dtype, low));
+    return tg_clamp_max_at(at, x, tg_scalar(x->dtype, high));
+}
+
+/* ---- joins ----------------------------------------------------------------------------------- */
+
+tg_tensor *tg_stack_at(const char *at, int dim, tg_tensor *const *x, int count)
+{
+    if (count < 1)
+        return tg_misuse(at, "stack", "no tensors; at least one expected");
+    tg_tensor **part = tg_arena_alloc((size_t)count * sizeof *part);
+    if (!part)
+        tg_out_of_memory((size_t)count * sizeof *part);
+    for (int i = 0; i < count; i++)
+        part[i] = tg_unsqueeze_at(at, x[i], dim);
+    return tg_cat_at(at, dim, part, count);
+}
+
+int64_t tg_split_at(const char *at, tg_tensor *x, int dim, int64_t size, tg_tensor **part)
+{
+    if (!tg_usable(at, "split", x))
+        return 0;
+    const int d = tg_dimension(&x->shape, dim);
+    if (d < 0 || size < 1) {
+        tg_misuse(at, "split", "%s into parts of %lld in dimension %d", TG_TEXT(x->shape),
+                  (long long)size, dim);
+        return 0;
+    }
+    const int64_t whole = x->shape.size[d];
+    int64_t count = 0;
+    for (int64_t start = 0; start < whole; start += size)
+        part[count++] = tg_narrow_at(at, x, d, start, tg_min(size, whole - start));
+    return count;
+}
+
+/* ---- normalisation --------------------------------------------------------------------------- */
+
+tg_tensor *tg_log_softmax_at(const char *at, tg_tensor *x, int dim)
+{
+    return tg_sub_at(at, x, tg_logsumexp_at(at, x, true, TG_SHAPE(dim)));
+}
+
+tg_tensor *tg_softmax_at(const char *at, tg_tensor *x, int dim)
+{
+    return tg_exp_at(at, tg_log_softmax_at(at, x, dim));
+}
+
+tg_tensor *tg_layer_norm_at(const char *at, tg_tensor *x, tg_tensor *weight, tg_tensor *bias,
+                            double eps)
+{
+    if (!tg_usable(at, "layer_norm", x))
+        return tg_error_tensor();
+    tg_tensor *centred = tg_sub_at(at, x, tg_mean_dim_at(at, x, true, TG_SHAPE(-1)));
+    tg_tensor *variance = tg_mean_dim_at(at, tg_square_at(at, centred), true, TG_SHAPE(-1));
+    variance = tg_add_at(at, variance, tg_scalar(x->dtype, eps));
+    tg_tensor *y = tg_div_at(at, centred, tg_sqrt_at(at, variance));
+    y = weight ? tg_mul_at(at, y, weight) : y;
+    return bias ? tg_add_at(at, y, bias) : y;
+}
+
+/* ---- lookup ---------------------------------------------------------------------------------- */
+
+tg_tensor *tg_embedding_bag_at(const char *at, tg_tensor *weight, tg_tensor *index, bool mean)
+{
+    tg_tensor *rows = tg_embedding_at(at, weight, index);
+    return (mean ? tg_mean_dim_at : tg_sum_dim_at)(at, rows, false, TG_SHAPE(-2));
+}
+
+/* ---- more losses ----------------------------------------------------------------------------- */
+
+tg_tensor *tg_l1_loss_at(const char *at, tg_tensor *x, tg_tensor *y)
+{
+    if (!losses_fit(at, "l1_loss", x, y))
+        return tg_error_tensor();
+    return tg_mean_at(at, tg_abs_at(at, tg_sub_at(at, x, y)));
+}
+
+tg_tensor *tg_huber_loss_at(const char *at, tg_tensor *x, tg_tensor *y, double delta)
+{
+    if (!losses_fit(at, "huber_loss", x, y))
+        return tg_error_tensor();
+    return tg_mean_at(at, tg_huber_at(at, tg_sub_at(at, x, y), tg_scalar(x->dtype, delta)));
+}
+
+tg_tensor *tg_cross_entropy_at(const char *at, tg_tensor *x, tg_tensor *target)
+{
+    if (!tg_usable(at, "cross_entropy", x) || !tg_usable(at, "cross_entropy", target))
+        return tg_error_tensor();
+    if (x->shape.ndim != 2 || target->shape.ndim != 1 || target->dtype != TG_I64 ||
+        x->shape.size[0] != target->shape.size[0])
+        return tg_misuse(at, "cross_entropy", "%s with %s %s: logits (n, classes) and i64 (n) "
+                         "expected", TG_TEXT(x->shape), tg_dtype_name(target->dtype),
+                         TG_TEXT(target->shape));
+    tg_tensor *chosen = tg_gather_at(at, tg_log_softmax_at(at, x, 1), 1,
+                                     tg_unsqueeze_at(at, target, 1));
+    return tg_neg_at(at, tg_mean_at(at, chosen));
+}
+
+tg_tensor *tg_bpr_loss_at(const char *at, tg_tensor *positive, tg_tensor *negative)
+{
+    return tg_mean_at(at, tg_softplus_at(at, tg_sub_at(at, negative, positive)));
+}

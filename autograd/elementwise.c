@@ -102,8 +102,7 @@ static void unary_backward(const tg_node *n, tg_tensor *g, tg_tensor **dx)
 
 /* ---- two operands ---------------------------------------------------------------------------- */
 
-/* The shape that both broadcast to; false where there is none. */
-static bool broadcast(const tg_shape *a, const tg_shape *b, tg_shape *shape)
+bool tg_broadcast(const tg_shape *a, const tg_shape *b, tg_shape *shape)
 {
     *shape = a->ndim >= b->ndim ? *a : *b;
     const tg_shape *other = a->ndim >= b->ndim ? b : a;
@@ -123,7 +122,7 @@ static tg_tensor *binary_forward(const tg_node *n)
         return tg_reject(n, "%s and %s: operands of one dtype expected", tg_dtype_name(a->dtype),
                          tg_dtype_name(b->dtype));
     tg_shape shape;
-    if (!broadcast(&a->shape, &b->shape, &shape))
+    if (!tg_broadcast(&a->shape, &b->shape, &shape))
         return tg_reject(n, "%s and %s do not broadcast", TG_TEXT(a->shape), TG_TEXT(b->shape));
     tg_tensor *y = tg_result(n, a->dtype, shape);
     const tg_tensor *const in[] = {a, b};

@@ -129,7 +129,9 @@ static tg_tensor *scatter_rows_forward(const tg_node *n)
     if (!tg_shape_equal(&lead, &n->in[1]->shape))
         return tg_reject(n, "rows %s with index %s: (..., dim) and (...) expected",
                          TG_TEXT(x->shape), TG_TEXT(n->in[1]->shape));
-    if (!index_is_valid(n, n->in[1], rows))
+    const tg_shape shape = TG_SHAPE(rows, x->shape.size[lead.ndim]);
+    if (!tg_shape_is_valid(n->at, n->op->name, &shape) ||
+        !index_is_valid(n, n->in[1], rows))
         return tg_error_tensor();
     const int64_t dim = x->shape.size[lead.ndim];
     const bool in_place = x->shape.ndim == 2 && (x->stride[1] == 1 || dim == 1);
@@ -189,7 +191,7 @@ TG_DEFINE_OP(to_dense, 1);
 
 tg_tensor *tg_to_dense_at(const char *at, tg_tensor *x)
 {
-    if (x && !x->rows)
+    if (x && !x->rows && tg_usable(at, "to_dense", x))
         return x;
     return tg_apply(at, &tg_op_to_dense, 1, &x, NULL, 0);
 }

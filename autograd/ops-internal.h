@@ -47,4 +47,7 @@ static inline bool tg_broadcasts_to(const tg_shape *from, const tg_shape *to)
     return shift >= 0;
 }
 
+/* The shape that both broadcast to; false where there is none. */
+bool tg_broadcast(const tg_shape *a, const tg_shape *b, tg_shape *shape);
+
 #endif

@@ -44,6 +44,10 @@
  * x ~ y */
 #define tg_logit_cross_entropy(x, y) tg_logit_cross_entropy_at(TG_HERE, x, y)
 
+/* low <= high, numbers; the gradient passes where low <= x <= high */
+#define tg_clamp(x, low, high) tg_clamp_at(TG_HERE, x, low, high)
+tg_tensor *tg_clamp_at(const char *at, tg_tensor *x, double low, double high);
+
 #define UNARY(name, ...)                                                                           \
     tg_tensor *tg_##name##_at(const char *at, tg_tensor *x);
 #define BINARY(name, ...)                                                                          \
@@ -54,7 +58,8 @@
 
 /* ---- products -------------------------------------------------------------------------------- */
 
-/* (m, k) x (k, n) -> (m, n). Transposed operands (tg_t) are read in place. */
+/* (..., m, k) x (..., k, n) -> (..., m, n), ... ~ .... Transposed operands (tg_t) are read in
+ * place. */
 #define tg_matmul(a, b) tg_matmul_at(TG_HERE, a, b)
 /* x W^T + b: (..., in), (out, in), (out) -> (..., out). b may be NULL. */
 #define tg_linear(x, w, b) tg_linear_at(TG_HERE, x, w, b)
@@ -69,10 +74,26 @@ tg_tensor *tg_linear_at(const char *at, tg_tensor *x, tg_tensor *w, tg_tensor *b
 #define tg_embedding(weight, index) tg_embedding_at(TG_HERE, weight, index)
 tg_tensor *tg_embedding_at(const char *at, tg_tensor *weight, tg_tensor *index);
 
+/* The sum or mean of the rows of each bag: (rows, dim), (..., n) i64 -> (..., dim). */
+#define tg_embedding_bag(weight, index, mean) tg_embedding_bag_at(TG_HERE, weight, index, mean)
+tg_tensor *tg_embedding_bag_at(const char *at, tg_tensor *weight, tg_tensor *index, bool mean);
+
 /* Embedding's gradient: a row-sparse table of `rows` rows, row r the sum of those rows of x whose
  * index is r: (..., dim), (...) i64 -> (rows, dim). */
 #define tg_scatter_rows(x, index, rows) tg_scatter_rows_at(TG_HERE, x, index, rows)
 tg_tensor *tg_scatter_rows_at(const char *at, tg_tensor *x, tg_tensor *index, int64_t rows);
+
+/* Along dimension dim, element by element: y[i][j] = x[index[i][j]][j] for dim 0. index has as many
+ * dimensions as x, and beside dim no larger sizes. */
+#define tg_gather(x, dim, index) tg_gather_at(TG_HERE, x, dim, index)
+/* gather's gradient: x with source[i][j] added at [index[i][j]][j]; source has index's shape. */
+#define tg_scatter_add(x, dim, index, source) tg_scatter_add_at(TG_HERE, x, dim, index, source)
+/* Slices of dimension dim: index (n) i64. */
+#define tg_index_select(x, dim, index) tg_index_select_at(TG_HERE, x, dim, index)
+tg_tensor *tg_gather_at(const char *at, tg_tensor *x, int dim, tg_tensor *index);
+tg_tensor *tg_scatter_add_at(const char *at, tg_tensor *x, int dim, tg_tensor *index,
+                             tg_tensor *source);
+tg_tensor *tg_index_select_at(const char *at, tg_tensor *x, int dim, tg_tensor *index);
 
 /* A row-sparse tensor (such as a gradient) as an ordinary one; others are returned as they are. */
 #define tg_to_dense(x) tg_to_dense_at(TG_HERE, x)
@@ -85,6 +106,13 @@ tg_tensor *tg_to_dense_at(const char *at, tg_tensor *x);
 #define tg_view(x, ...) tg_view_at(TG_HERE, x, TG_SHAPE(__VA_ARGS__))
 #define tg_transpose(x, dim0, dim1) tg_transpose_at(TG_HERE, x, dim0, dim1)
 #define tg_t(x) tg_transpose_at(TG_HERE, x, 0, 1)                 /* (m, n) -> (n, m) */
+/* The dimensions in another order: tg_permute(x, 2, 0, 1) of (a, b, c) is (c, a, b). */
+#define tg_permute(x, ...) tg_permute_at(TG_HERE, x, TG_SHAPE(__VA_ARGS__))
+#define tg_squeeze(x, dim) tg_squeeze_at(TG_HERE, x, dim)         /* without dim, of size 1 */
+#define tg_unsqueeze(x, dim) tg_unsqueeze_at(TG_HERE, x, dim)     /* with a new dim of size 1 */
+#define tg_select(x, dim, index) tg_select_at(TG_HERE, x, dim, index) /* dim goes */
+/* Parts of `size` along dim into part[], the last may be smaller; gives their number. */
+#define tg_split(x, dim, size, part) tg_split_at(TG_HERE, x, dim, size, part)
 /* `length` elements of dimension dim from `start` on. */
 #define tg_narrow(x, dim, start, length) tg_narrow_at(TG_HERE, x, dim, start, length)
 /* Repeat along dimensions of size 1 and along new ones in front, with stride 0. */
@@ -92,6 +120,11 @@ tg_tensor *tg_to_dense_at(const char *at, tg_tensor *x);
 
 tg_tensor *tg_view_at(const char *at, tg_tensor *x, tg_shape shape);
 tg_tensor *tg_transpose_at(const char *at, tg_tensor *x, int dim0, int dim1);
+tg_tensor *tg_permute_at(const char *at, tg_tensor *x, tg_shape dims);
+tg_tensor *tg_squeeze_at(const char *at, tg_tensor *x, int dim);
+tg_tensor *tg_unsqueeze_at(const char *at, tg_tensor *x, int dim);
+tg_tensor *tg_select_at(const char *at, tg_tensor *x, int dim, int64_t index);
+int64_t tg_split_at(const char *at, tg_tensor *x, int dim, int64_t size, tg_tensor **part);
 tg_tensor *tg_narrow_at(const char *at, tg_tensor *x, int dim, int64_t start, int64_t length);
 tg_tensor *tg_expand_at(const char *at, tg_tensor *x, tg_shape shape);
 
@@ -101,30 +134,86 @@ tg_tensor *tg_expand_at(const char *at, tg_tensor *x, tg_shape shape);
 #define tg_cat(dim, ...)                                                                           \
     tg_cat_at(TG_HERE, dim, (tg_tensor *const[]){__VA_ARGS__},                                     \
               (int)(sizeof((tg_tensor *const[]){__VA_ARGS__}) / sizeof(tg_tensor *)))
+/* Join along a new dimension: equal shapes. */
+#define tg_stack(dim, ...)                                                                         \
+    tg_stack_at(TG_HERE, dim, (tg_tensor *const[]){__VA_ARGS__},                                   \
+                (int)(sizeof((tg_tensor *const[]){__VA_ARGS__}) / sizeof(tg_tensor *)))
 /* x itself where it is row-major without gaps, else a copy that is. */
 #define tg_contiguous(x) tg_contiguous_at(TG_HERE, x)
 /* Zeros of size `size` in dimension dim, with x in place from `start` on: narrow's gradient. */
 #define tg_pad(x, dim, start, size) tg_pad_at(TG_HERE, x, dim, start, size)
 
 tg_tensor *tg_cat_at(const char *at, int dim, tg_tensor *const *x, int count);
+tg_tensor *tg_stack_at(const char *at, int dim, tg_tensor *const *x, int count);
 tg_tensor *tg_contiguous_at(const char *at, tg_tensor *x);
 tg_tensor *tg_pad_at(const char *at, tg_tensor *x, int dim, int64_t start, int64_t size);
 
-/* ---- sums ------------------------------------------------------------------------------------ */
+/* ---- reductions ------------------------------------------------------------------------------ */
 
 #define tg_sum(x) tg_sum_at(TG_HERE, x)                           /* (...) -> () */
 #define tg_mean(x) tg_mean_at(TG_HERE, x)                         /* (...) -> () */
-/* Along one dimension, which stays with size 1 where keepdim, else goes. */
-#define tg_sum_dim(x, dim, keepdim) tg_sum_dim_at(TG_HERE, x, dim, keepdim)
-#define tg_mean_dim(x, dim, keepdim) tg_mean_dim_at(TG_HERE, x, dim, keepdim)
+/* Over the dimensions listed, which stay with size 1 where keepdim, else go: of (a, b, c),
+ * tg_sum_dim(x, true, 0, -1) is (1, b, 1). */
+#define tg_sum_dim(x, keepdim, ...) tg_sum_dim_at(TG_HERE, x, keepdim, TG_SHAPE(__VA_ARGS__))
+#define tg_mean_dim(x, keepdim, ...) tg_mean_dim_at(TG_HERE, x, keepdim, TG_SHAPE(__VA_ARGS__))
+/* Equal ones share the gradient; NaN wins. */
+#define tg_max_dim(x, keepdim, ...) tg_max_dim_at(TG_HERE, x, keepdim, TG_SHAPE(__VA_ARGS__))
+#define tg_min_dim(x, keepdim, ...) tg_min_dim_at(TG_HERE, x, keepdim, TG_SHAPE(__VA_ARGS__))
+/* sum of (x - mean)^2 / (count - 1) */
+#define tg_var_dim(x, keepdim, ...) tg_var_dim_at(TG_HERE, x, keepdim, TG_SHAPE(__VA_ARGS__))
+/* log of the sum of exp(x), without overflow */
+#define tg_logsumexp(x, keepdim, ...) tg_logsumexp_at(TG_HERE, x, keepdim, TG_SHAPE(__VA_ARGS__))
 /* Undo broadcasting: sum x down to a shape that broadcasts to x's. */
 #define tg_sum_to(x, ...) tg_sum_to_at(TG_HERE, x, TG_SHAPE(__VA_ARGS__))
 
 tg_tensor *tg_sum_at(const char *at, tg_tensor *x);
 tg_tensor *tg_mean_at(const char *at, tg_tensor *x);
-tg_tensor *tg_sum_dim_at(const char *at, tg_tensor *x, int dim, bool keepdim);
-tg_tensor *tg_mean_dim_at(const char *at, tg_tensor *x, int dim, bool keepdim);
+tg_tensor *tg_sum_dim_at(const char *at, tg_tensor *x, bool keepdim, tg_shape dims);
+tg_tensor *tg_mean_dim_at(const char *at, tg_tensor *x, bool keepdim, tg_shape dims);
+tg_tensor *tg_max_dim_at(const char *at, tg_tensor *x, bool keepdim, tg_shape dims);
+tg_tensor *tg_min_dim_at(const char *at, tg_tensor *x, bool keepdim, tg_shape dims);
+tg_tensor *tg_var_dim_at(const char *at, tg_tensor *x, bool keepdim, tg_shape dims);
+tg_tensor *tg_logsumexp_at(const char *at, tg_tensor *x, bool keepdim, tg_shape dims);
 tg_tensor *tg_sum_to_at(const char *at, tg_tensor *x, tg_shape shape);
+
+/* ---- decisions: no gradient passes to conditions, indices and comparisons -------------------- */
+
+/* i64: 1 where it holds, else 0; a ~ b of one dtype */
+#define tg_eq(a, b) tg_eq_at(TG_HERE, a, b)
+#define tg_ne(a, b) tg_ne_at(TG_HERE, a, b)
+#define tg_lt(a, b) tg_lt_at(TG_HERE, a, b)
+#define tg_le(a, b) tg_le_at(TG_HERE, a, b)
+#define tg_gt(a, b) tg_gt_at(TG_HERE, a, b)
+#define tg_ge(a, b) tg_ge_at(TG_HERE, a, b)
+/* a where the condition (i64) is not 0, else b; condition ~ a ~ b */
+#define tg_where(condition, a, b) tg_where_at(TG_HERE, condition, a, b)
+/* The place of the largest along dim, i64; the first of equal ones, NaN before all. */
+#define tg_argmax(x, dim, keepdim) tg_argmax_at(TG_HERE, x, dim, keepdim)
+/* The k largest of the last dimension in falling order, (..., n) -> (..., k), and their places. */
+#define tg_topk(x, k, index) tg_topk_at(TG_HERE, x, k, index)
+
+tg_tensor *tg_eq_at(const char *at, tg_tensor *a, tg_tensor *b);
+tg_tensor *tg_ne_at(const char *at, tg_tensor *a, tg_tensor *b);
+tg_tensor *tg_lt_at(const char *at, tg_tensor *a, tg_tensor *b);
+tg_tensor *tg_le_at(const char *at, tg_tensor *a, tg_tensor *b);
+tg_tensor *tg_gt_at(const char *at, tg_tensor *a, tg_tensor *b);
+tg_tensor *tg_ge_at(const char *at, tg_tensor *a, tg_tensor *b);
+tg_tensor *tg_where_at(const char *at, tg_tensor *condition, tg_tensor *a, tg_tensor *b);
+tg_tensor *tg_argmax_at(const char *at, tg_tensor *x, int dim, bool keepdim);
+tg_tensor *tg_topk_at(const char *at, tg_tensor *x, int64_t k, tg_tensor **index);
+
+/* ---- normalisation --------------------------------------------------------------------------- */
+
+#define tg_softmax(x, dim) tg_softmax_at(TG_HERE, x, dim)
+#define tg_log_softmax(x, dim) tg_log_softmax_at(TG_HERE, x, dim)
+/* (x - mean) / sqrt(variance + eps) weight + bias over the last dimension n, variance of all n;
+ * weight and bias are (n), or NULL */
+#define tg_layer_norm(x, weight, bias, eps) tg_layer_norm_at(TG_HERE, x, weight, bias, eps)
+
+tg_tensor *tg_softmax_at(const char *at, tg_tensor *x, int dim);
+tg_tensor *tg_log_softmax_at(const char *at, tg_tensor *x, int dim);
+tg_tensor *tg_layer_norm_at(const char *at, tg_tensor *x, tg_tensor *weight, tg_tensor *bias,
+                            double eps);
 
 /* ---- dropout --------------------------------------------------------------------------------- */
 
@@ -137,8 +226,18 @@ tg_tensor *tg_dropout_at(const char *at, tg_tensor *x, double p, bool training);
 
 #define tg_mse_loss(x, y) tg_mse_loss_at(TG_HERE, x, y)           /* equal shapes */
 #define tg_bce_with_logits_loss(x, y) tg_bce_with_logits_loss_at(TG_HERE, x, y)
+#define tg_l1_loss(x, y) tg_l1_loss_at(TG_HERE, x, y)
+#define tg_huber_loss(x, y, delta) tg_huber_loss_at(TG_HERE, x, y, delta)
+/* -log softmax(x)[target]: logits (n, classes), targets (n) i64 */
+#define tg_cross_entropy(x, target) tg_cross_entropy_at(TG_HERE, x, target)
+/* -log sigmoid(positive - negative), Bayesian personalised ranking (Rendle et al. 2009) */
+#define tg_bpr_loss(positive, negative) tg_bpr_loss_at(TG_HERE, positive, negative)
 
 tg_tensor *tg_mse_loss_at(const char *at, tg_tensor *x, tg_tensor *y);
 tg_tensor *tg_bce_with_logits_loss_at(const char *at, tg_tensor *x, tg_tensor *y);
+tg_tensor *tg_l1_loss_at(const char *at, tg_tensor *x, tg_tensor *y);
+tg_tensor *tg_huber_loss_at(const char *at, tg_tensor *x, tg_tensor *y, double delta);
+tg_tensor *tg_cross_entropy_at(const char *at, tg_tensor *x, tg_tensor *target);
+tg_tensor *tg_bpr_loss_at(const char *at, tg_tensor *positive, tg_tensor *negative);
 
 #endif

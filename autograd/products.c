@@ -1,23 +1,60 @@
 /* matmul and linear. */
 #include "autograd/ops-internal.h"
 
-/* ---- matmul: (m, k) x (k, n) -> (m, n) ------------------------------------------------------- */
+/* ---- matmul: (..., m, k) x (..., k, n) -> (..., m, n), the ... broadcast --------------------- */
+
+/* The shape of all but the last two dimensions. */
+static tg_shape batch_of(const tg_tensor *t)
+{
+    tg_shape batch = t->shape;
+    batch.ndim -= 2;
+    return batch;
+}
+
+/* Matrix number i of those that t repeats to `batch`. */
+static tg_tensor matrix_of(const tg_tensor *t, const tg_shape *batch, int64_t i)
+{
+    tg_tensor matrix = *t;
+    const int own = t->shape.ndim - 2;
+    int64_t offset = 0;
+    for (int d = batch->ndim - 1; d >= 0; d--) {
+        const int mine = d - (batch->ndim - own);
+        if (mine >= 0 && t->shape.size[mine] > 1)
+            offset += i % batch->size[d] * t->stride[mine];
+        i /= batch->size[d];
+    }
+    matrix.data = (char *)t->data + offset * (int64_t)tg_dtype_size(t->dtype);
+    matrix.shape = TG_SHAPE(t->shape.size[own], t->shape.size[own + 1]);
+    matrix.stride[0] = t->stride[own];
+    matrix.stride[1] = t->stride[own + 1];
+    return matrix;
+}
 
 static tg_tensor *matmul_forward(const tg_node *n)
 {
     const tg_tensor *a = n->in[0], *b = n->in[1];
-    if (a->shape.ndim != 2 || b->shape.ndim != 2)
+    if (a->shape.ndim < 2 || b->shape.ndim < 2)
         return tg_reject(n, "%s x %s: two matrices expected", TG_TEXT(a->shape), TG_TEXT(b->shape));
     if (a->dtype != b->dtype || a->dtype == TG_I64)
         return tg_reject(n, "%s x %s: two f32 or two f64 expected", tg_dtype_name(a->dtype),
                          tg_dtype_name(b->dtype));
-    if (a->shape.size[1] != b->shape.size[0])
+    if (tg_size(a, -1) != tg_size(b, -2))
         return tg_reject(n, "%s x %s: inner sizes %lld and %lld differ", TG_TEXT(a->shape),
-                         TG_TEXT(b->shape), (long long)a->shape.size[1],
-                         (long long)b->shape.size[0]);
-    tg_tensor *c = tg_result(n, a->dtype, TG_SHAPE(a->shape.size[0], b->shape.size[1]));
-    if (!tg_is_error(c))
-        tg_multiply(c, a, b, NULL);
+                         TG_TEXT(b->shape), (long long)tg_size(a, -1), (long long)tg_size(b, -2));
+    const tg_shape batch_a = batch_of(a), batch_b = batch_of(b);
+    tg_shape batch;
+    if (!tg_broadcast(&batch_a, &batch_b, &batch))
+        return tg_reject(n, "%s x %s do not broadcast", TG_TEXT(a->shape), TG_TEXT(b->shape));
+    tg_shape shape = batch;
+    shape.size[shape.ndim++] = tg_size(a, -2);
+    shape.size[shape.ndim++] = tg_size(b, -1);
+    tg_tensor *c = tg_result(n, a->dtype, shape);
+    const int64_t count = tg_is_error(c) ? 0 : tg_shape_numel(&batch);
+    for (int64_t i = 0; i < count; i++) {
+        const tg_tensor a_i = matrix_of(a, &batch, i), b_i = matrix_of(b, &batch, i);
+        const tg_tensor c_i = matrix_of(c, &batch, i);
+        tg_multiply(&c_i, &a_i, &b_i, NULL);
+    }
     return c;
 }
 
@@ -25,9 +62,9 @@ static void matmul_backward(const tg_node *n, tg_tensor *g, tg_tensor **dx)
 {
     tg_tensor *a = n->in[0], *b = n->in[1];
     if (tg_needs_grad(n, 0))
-        dx[0] = tg_matmul_at(n->at, g, tg_t(b));
+        dx[0] = tg_matmul_at(n->at, g, tg_transpose_at(n->at, b, -2, -1));
     if (tg_needs_grad(n, 1))
-        dx[1] = tg_matmul_at(n->at, tg_t(a), g);
+        dx[1] = tg_matmul_at(n->at, tg_transpose_at(n->at, a, -2, -1), g);
 }
 
 TG_DEFINE_OP(matmul, 2);

@@ -1,9 +1,13 @@
-/* sum_to, and what follows from it: sum, mean, and both along one dimension. */
+/* sum_to and max_to, and what follows from them: reductions over all or some dimensions. */
 #include "autograd/ops-internal.h"
 
 /* ---- sum_to: x -> shape, where shape broadcasts to x's --------------------------------------- */
 
-static tg_tensor *sum_to_forward(const tg_node *n)
+/* out (outer, inner) = over the middle of x (outer, count, inner), both contiguous */
+typedef void (*reduction)(tg_dtype dtype, int64_t outer, int64_t count, int64_t inner, void *out,
+                          const void *x);
+
+static tg_tensor *reduce_to(const tg_node *n, reduction reduce)
 {
     const tg_tensor *x = n->in[0];
     const tg_shape *shape = n->attr;
@@ -29,7 +33,7 @@ static tg_tensor *sum_to_forward(const tg_node *n)
             inner *= left.size[i];
         tg_tensor *to = tg_result(n, x->dtype, left);
         if (!tg_is_error(to))
-            tg_sum_middle(x->dtype, outer, count, inner, to->data, from->data);
+            reduce(x->dtype, outer, count, inner, to->data, from->data);
         from = to;
     }
     if (tg_is_error(from))
@@ -38,6 +42,11 @@ static tg_tensor *sum_to_forward(const tg_node *n)
     y->shape = *shape;
     tg_contiguous_strides(shape, y->stride);
     return y;
+}
+
+static tg_tensor *sum_to_forward(const tg_node *n)
+{
+    return reduce_to(n, tg_sum_middle);
 }
 
 static void sum_to_backward(const tg_node *n, tg_tensor *g, tg_tensor **dx)
@@ -49,12 +58,62 @@ TG_DEFINE_OP(sum_to, 1);
 
 tg_tensor *tg_sum_to_at(const char *at, tg_tensor *x, tg_shape shape)
 {
-    if (tg_usable(at, "sum_to", x) && tg_shape_equal(&x->shape, &shape))
+    if (tg_usable(at, "sum_to", x) && x->dtype != TG_I64 && tg_shape_equal(&x->shape, &shape))
         return x;
     return tg_apply(at, &tg_op_sum_to, 1, &x, &shape, sizeof shape);
 }
 
-/* ---- sum and mean ---------------------------------------------------------------------------- */
+/* ---- max_to: the same, with the largest instead of the sum ----------------------------------- */
+
+static void max_middle(tg_dtype dtype, int64_t outer, int64_t count, int64_t inner, void *out,
+                       const void *x)
+{
+    for (int64_t o = 0; o < outer; o++)
+        for (int64_t i = 0; i < inner; i++) {
+            const int64_t first = o * count * inner + i;
+            int64_t best = first;
+            for (int64_t k = first; k < first + count * inner; k += inner) {
+                const bool better =
+                    dtype == TG_F32
+                        ? !(((const float *)x)[k] <= ((const float *)x)[best]) /* NaN wins */
+                        : !(((const double *)x)[k] <= ((const double *)x)[best]);
+                best = better ? k : best;
+            }
+            if (dtype == TG_F32)
+                ((float *)out)[o * inner + i] = ((const float *)x)[best];
+            else
+                ((double *)out)[o * inner + i] = ((const double *)x)[best];
+        }
+}
+
+static tg_tensor *max_to_forward(const tg_node *n)
+{
+    const tg_tensor *x = n->in[0];
+    if (tg_numel(x) == 0 && tg_shape_numel(n->attr) > 0)
+        return tg_reject(n, "%s to %s: of no elements there is no largest", TG_TEXT(x->shape),
+                         TG_TEXT(*(const tg_shape *)n->attr));
+    return reduce_to(n, max_middle);
+}
+
+/* Equal ones share the gradient. */
+static void max_to_backward(const tg_node *n, tg_tensor *g, tg_tensor **dx)
+{
+    tg_tensor *x = n->in[0];
+    tg_tensor *is_largest = tg_zeros_at(n->at, g->dtype, x->shape);
+    if (!tg_is_error(is_largest)) /* i64 to floating */
+        tg_copy_elements(is_largest, tg_eq_at(n->at, tg_detach(x), tg_detach(n->out)));
+    tg_tensor *count = tg_sum_to_at(n->at, is_largest, g->shape);
+    dx[0] = tg_mul_at(n->at, tg_div_at(n->at, g, count), is_largest);
+}
+
+TG_DEFINE_OP(max_to, 1);
+
+static tg_tensor *max_to(const char *at, tg_tensor *x, tg_shape shape)
+{
+    return tg_apply(at, &tg_op_max_to, 1, &x, &shape, sizeof shape);
+}
+
+/* ---- over all elements ----------------------------------------------------------------------- */
 
 tg_tensor *tg_sum_at(const char *at, tg_tensor *x)
 {
@@ -69,29 +128,99 @@ tg_tensor *tg_mean_at(const char *at, tg_tensor *x)
     return tg_div_at(at, sum, tg_scalar(x->dtype, (double)tg_numel(x)));
 }
 
-tg_tensor *tg_sum_dim_at(const char *at, tg_tensor *x, int dim, bool keepdim)
+/* ---- over some dimensions -------------------------------------------------------------------- */
+
+/* x's shape with size 1 in `dims`; false, and misuse of op, where these are not dimensions of x. */
+static bool reduced_shape(const char *at, const char *op, const tg_tensor *x, tg_shape dims,
+                          tg_shape *shape)
 {
-    if (!tg_usable(at, "sum_dim", x))
-        return tg_error_tensor();
-    const int d = tg_dimension(&x->shape, dim);
-    if (d < 0)
-        return tg_misuse(at, "sum_dim", "dimension %d of %s", dim, TG_TEXT(x->shape));
-    tg_shape shape = x->shape;
-    shape.size[d] = 1;
-    tg_tensor *y = tg_sum_to_at(at, x, shape);
-    if (keepdim)
+    if (!tg_usable(at, op, x))
+        return false;
+    bool valid = dims.ndim > 0 && dims.ndim <= x->shape.ndim, seen[TG_MAX_DIMS] = {false};
+    *shape = x->shape;
+    for (int i = 0; valid && i < dims.ndim; i++) {
+        const int d = tg_dimension(&x->shape, (int)dims.size[i]);
+        valid = d >= 0 && !seen[d];
+        if (valid) {
+            seen[d] = true;
+            shape->size[d] = 1;
+        }
+    }
+    if (!valid)
+        tg_misuse(at, op, "dimensions %s of %s", TG_TEXT(dims), TG_TEXT(x->shape));
+    return valid;
+}
+
+/* y without the dimensions `dims`, which have size 1, unless they are kept. */
+static tg_tensor *drop(const char *at, tg_tensor *y, bool keepdim, tg_shape dims)
+{
+    if (keepdim || tg_is_error(y))
         return y;
-    for (int i = d; i + 1 < shape.ndim; i++)
-        shape.size[i] = shape.size[i + 1];
-    shape.ndim--;
+    bool drops[TG_MAX_DIMS] = {false};
+    for (int i = 0; i < dims.ndim; i++)
+        drops[tg_dimension(&y->shape, (int)dims.size[i])] = true;
+    tg_shape shape = {.ndim = 0};
+    for (int d = 0; d < y->shape.ndim; d++)
+        if (!drops[d])
+            shape.size[shape.ndim++] = y->shape.size[d];
     return tg_view_at(at, tg_contiguous_at(at, y), shape);
 }
 
-tg_tensor *tg_mean_dim_at(const char *at, tg_tensor *x, int dim, bool keepdim)
+tg_tensor *tg_sum_dim_at(const char *at, tg_tensor *x, bool keepdim, tg_shape dims)
 {
-    tg_tensor *sum = tg_sum_dim_at(at, x, dim, keepdim);
+    tg_shape shape;
+    if (!reduced_shape(at, "sum_dim", x, dims, &shape))
+        return tg_error_tensor();
+    return drop(at, tg_sum_to_at(at, x, shape), keepdim, dims);
+}
+
+tg_tensor *tg_mean_dim_at(const char *at, tg_tensor *x, bool keepdim, tg_shape dims)
+{
+    tg_shape shape;
+    if (!reduced_shape(at, "mean_dim", x, dims, &shape))
+        return tg_error_tensor();
+    double count = 1;
+    for (int d = 0; d < shape.ndim; d++)
+        count *= shape.size[d] == 1 ? (double)x->shape.size[d] : 1;
+    tg_tensor *sum = tg_sum_to_at(at, x, shape);
+    return drop(at, tg_div_at(at, sum, tg_scalar(x->dtype, count)), keepdim, dims);
+}
+
+tg_tensor *tg_max_dim_at(const char *at, tg_tensor *x, bool keepdim, tg_shape dims)
+{
+    tg_shape shape;
+    if (!reduced_shape(at, "max_dim", x, dims, &shape))
+        return tg_error_tensor();
+    return drop(at, max_to(at, x, shape), keepdim, dims);
+}
+
+tg_tensor *tg_min_dim_at(const char *at, tg_tensor *x, bool keepdim, tg_shape dims)
+{
+    return tg_neg_at(at, tg_max_dim_at(at, tg_neg_at(at, x), keepdim, dims));
+}
+
+tg_tensor *tg_var_dim_at(const char *at, tg_tensor *x, bool keepdim, tg_shape dims)
+{
+    tg_tensor *mean = tg_mean_dim_at(at, x, true, dims);
+    tg_tensor *sum = tg_sum_dim_at(at, tg_squared_error_at(at, x, mean), keepdim, dims);
     if (tg_is_error(sum))
         return sum;
-    const double count = (double)x->shape.size[tg_dimension(&x->shape, dim)];
-    return tg_div_at(at, sum, tg_scalar(x->dtype, count));
+    const double count = (double)tg_numel(x) / (double)tg_numel(mean);
+    return tg_div_at(at, sum, tg_scalar(x->dtype, count - 1));
+}
+
+tg_tensor *tg_logsumexp_at(const char *at, tg_tensor *x, bool keepdim, tg_shape dims)
+{
+    tg_shape shape;
+    if (!reduced_shape(at, "logsumexp", x, dims, &shape))
+        return tg_error_tensor();
+    tg_tensor *most = NULL; /* subtracted, so that nothing overflows; infinite ones are not */
+    tg_no_grad {
+        most = max_to(at, x, shape);
+        tg_tensor *zero = tg_scalar(x->dtype, 0);
+        tg_tensor *is_finite = tg_eq_at(at, tg_sub_at(at, most, most), zero);
+        most = tg_where_at(at, is_finite, most, zero);
+    }
+    tg_tensor *sum = tg_sum_to_at(at, tg_exp_at(at, tg_sub_at(at, x, most)), shape);
+    return drop(at, tg_add_at(at, tg_log_at(at, sum), most), keepdim, dims);
 }

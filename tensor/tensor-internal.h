@@ -33,6 +33,9 @@ bool tg_is_stale(const tg_tensor *t);
 /* A contiguous tensor of the step whose elements are not set; misuse of `op` on a bad shape. */
 tg_tensor *tg_tensor_new(const char *at, const char *op, tg_dtype dtype, tg_shape shape);
 
+/* Negative sizes, too many dimensions and more elements than can be addressed are misuse. */
+bool tg_shape_is_valid(const char *at, const char *op, const tg_shape *shape);
+
 /* A second header of the step for the same data: a leaf without gradient. */
 tg_tensor *tg_tensor_alias(const tg_tensor *t);
 

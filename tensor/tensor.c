@@ -53,8 +53,7 @@ const char *tg_shape_format(const tg_shape *shape, char text[TG_SHAPE_TEXT])
     return text;
 }
 
-/* Negative sizes, too many dimensions, and more elements than can be addressed. */
-static bool shape_is_valid(const char *at, const char *op, const tg_shape *shape)
+bool tg_shape_is_valid(const char *at, const char *op, const tg_shape *shape)
 {
     if (shape->ndim < 0 || shape->ndim > TG_MAX_DIMS) {
         tg_misuse(at, op, "%d dimensions; at most %d are possible", shape->ndim, TG_MAX_DIMS);
@@ -181,7 +180,7 @@ static tg_tensor *no_memory(const char *at, const char *op, tg_dtype dtype, cons
 
 tg_tensor *tg_tensor_new(const char *at, const char *op, tg_dtype dtype, tg_shape shape)
 {
-    if (!shape_is_valid(at, op, &shape))
+    if (!tg_shape_is_valid(at, op, &shape))
         return tg_error_tensor();
     void *data = tg_arena_alloc(bytes_of(dtype, tg_shape_numel(&shape)));
     if (!data)
@@ -246,7 +245,7 @@ static void *zeroed(size_t bytes)
 
 tg_tensor *tg_owned_at(const char *at, tg_dtype dtype, tg_shape shape)
 {
-    if (!shape_is_valid(at, "owned", &shape))
+    if (!tg_shape_is_valid(at, "owned", &shape))
         return tg_error_tensor();
     const int64_t count = tg_shape_numel(&shape);
     tg_tensor *t = calloc(1, sizeof *t);

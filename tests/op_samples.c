@@ -1,5 +1,6 @@
 #include "tests/op_samples.h"
 
+#include "autograd/autograd.h"
 #include "autograd/ops.h"
 
 #define D0 {0}

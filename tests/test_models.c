@@ -7,6 +7,7 @@
 #include "models/mlp.h"
 #include "models/ncf.h"
 #include "models/registry.h"
+#include "models/simplecf.h"
 
 enum { USERS = 7, ITEMS = 6, DIM = 2, BATCH = 5 };
 
@@ -64,34 +65,53 @@ Test(models, gradients__of_every_parameter_with_dropout_on)
 
 /* ---- parameters ------------------------------------------------------------------------------ */
 
-static void expect_names(const char *model, int count, const char *const *names)
+typedef struct expected_entry {
+    const char *name;
+    tg_shape shape;
+} expected_entry;
+
+static void expect_entries(const char *model, int count, const expected_entry *expected)
 {
+    char got[TG_SHAPE_TEXT], wanted[TG_SHAPE_TEXT];
     tg_module *m = rating_model_find(model)->create(USERS, ITEMS, DIM, 0);
     tg_state_dict state = tg_module_state_dict(m);
     cr_expect_eq(state.count, count, "%s has %d parameters", model, (int)state.count);
-    for (int i = 0; i < count && i < state.count; i++)
-        cr_expect_str_eq(state.entry[i].name, names[i]);
+    for (int i = 0; i < count && i < state.count; i++) {
+        const tg_shape *shape = &state.entry[i].tensor->shape;
+        cr_expect_str_eq(state.entry[i].name, expected[i].name);
+        cr_expect(tg_shape_equal(shape, &expected[i].shape), "%s: %s is %s, expected %s", model,
+                  expected[i].name, tg_shape_format(shape, got),
+                  tg_shape_format(&expected[i].shape, wanted));
+    }
     tg_state_dict_release(&state);
     tg_module_free(m);
 }
 
-Test(models, state_dict__has_pytorch_names)
+/* Of 7 users, 6 items and dimension 2. */
+#define EMBEDDINGS(prefix, dim)                                                                    \
+    {prefix "user_emb.weight", {2, {7, dim}}}, {prefix "item_emb.weight", {2, {6, dim}}}
+#define LINEAR(name, in, out) {name ".weight", {2, {out, in}}}, {name ".bias", {1, {out}}}
+
+Test(models, state_dict__has_pytorch_names_and_shapes)
 {
-    static const char *const ncf_names[] = {
-        "GMF_layers.user_emb.weight",  "GMF_layers.item_emb.weight", "MLP_layers.user_emb.weight",
-        "MLP_layers.item_emb.weight",  "MLP_layers.linear_1.weight", "MLP_layers.linear_1.bias",
-        "MLP_layers.linear_2.weight",  "MLP_layers.linear_2.bias",   "MLP_layers.linear_3.weight",
-        "MLP_layers.linear_3.bias",    "predict_layer.weight",       "predict_layer.bias"};
-    static const char *const gmf_names[] = {"GMF_layers.user_emb.weight",
-                                            "GMF_layers.item_emb.weight", "predict_layer.weight",
-                                            "predict_layer.bias"};
-    static const char *const simplecf_names[] = {
-        "user_emb.weight", "item_emb.weight", "linear_1.weight", "linear_1.bias",
-        "linear_2.weight", "linear_2.bias",   "linear_3.weight", "linear_3.bias"};
-    expect_names("ncf", 12, ncf_names);
-    expect_names("gmf", 4, gmf_names);
-    expect_names("mlp", 10, ncf_names + 2);
-    expect_names("simplecf", 8, simplecf_names);
+    static const expected_entry ncf_entries[] = {
+        EMBEDDINGS("GMF_layers.", 2),          EMBEDDINGS("MLP_layers.", 8),
+        LINEAR("MLP_layers.linear_1", 16, 8), LINEAR("MLP_layers.linear_2", 8, 4),
+        LINEAR("MLP_layers.linear_3", 4, 2),  LINEAR("predict_layer", 4, 1)};
+    static const expected_entry gmf_entries[] = {EMBEDDINGS("GMF_layers.", 2),
+                                                 LINEAR("predict_layer", 2, 1)};
+    static const expected_entry mlp_entries[] = {
+        EMBEDDINGS("MLP_layers.", 8), LINEAR("MLP_layers.linear_1", 16, 8),
+        LINEAR("MLP_layers.linear_2", 8, 4), LINEAR("MLP_layers.linear_3", 4, 2),
+        LINEAR("predict_layer", 2, 1)};
+    static const expected_entry simplecf_entries[] = {
+        EMBEDDINGS("", 8), LINEAR("linear_1", 16, 8), LINEAR("linear_2", 8, 4),
+        LINEAR("linear_3", 4, 1)};
+    expect_entries("ncf", 12, ncf_entries);
+    expect_entries("gmf", 4, gmf_entries);
+    expect_entries("mlp", 10, mlp_entries);
+    expect_entries("simplecf", 8, simplecf_entries);
+    cr_expect_eq(rating_model_count, 4, "a model without expected names");
     cr_expect_null(rating_model_find("none"));
 }
 
@@ -109,60 +129,109 @@ static void expect_moments(const tg_tensor *t, double mean, double std)
     cr_expect_float_eq(sqrt(square / n), std, 5 * std / sqrt(2 * n));
 }
 
-static void expect_shape(const tg_tensor *t, tg_shape shape)
+static void expect_embeddings(const tg_embedding_table *user, const tg_embedding_table *item,
+                              double std)
 {
-    cr_assert(tg_shape_equal(&t->shape, &shape));
+    expect_moments(user->weight, 0, std);
+    expect_moments(item->weight, 0, std);
 }
 
-static void expect_linear(const tg_linear_layer *m, int64_t in, int64_t out)
+/* Uniform in +-1/sqrt(in), weight and bias: the bound is kept and nearly reached. */
+static void expect_linear(const tg_linear_layer *m)
 {
-    const double bound = 1 / sqrt((double)in);
-    const float *w = m->weight->data;
-    expect_shape(m->weight, TG_SHAPE(out, in));
-    expect_shape(m->bias, TG_SHAPE(out));
-    for (int64_t i = 0; i < in * out; i++)
-        cr_assert_leq(fabs((double)w[i]), bound);
-    expect_moments(m->weight, 0, bound / sqrt(3));
+    const double bound = 1 / sqrt((double)tg_size(m->weight, 1));
+    const tg_tensor *parts[] = {m->weight, m->bias};
+    for (int k = 0; k < 2; k++) {
+        const float *x = parts[k]->data;
+        double most = 0;
+        for (int64_t i = 0; i < tg_numel(parts[k]); i++)
+            most = fmax(most, fabs((double)x[i]));
+        cr_expect_leq(most, bound);
+        if (tg_numel(parts[k]) >= 32) /* a predict layer's bias is one number */
+            cr_expect_gt(most, 0.8 * bound);
+        expect_moments(parts[k], 0, bound / sqrt(3));
+    }
 }
 
 Test(models, parameters__start_as_in_the_tutorial)
 {
     tg_manual_seed(3);
     ncf *m = ncf_new(600, 400, 32, 0.5);
-    expect_moments(m->gmf->user_emb->weight, 0, 0.01);
-    expect_moments(m->gmf->item_emb->weight, 0, 0.01);
-    expect_moments(m->mlp->user_emb->weight, 0, 1);
-    expect_moments(m->mlp->item_emb->weight, 0, 1);
-    expect_linear(m->mlp->linear_1, 256, 128);
-    expect_linear(m->mlp->linear_2, 128, 64);
-    expect_linear(m->mlp->linear_3, 64, 32);
+    expect_embeddings(m->gmf->user_emb, m->gmf->item_emb, 0.01);
+    expect_embeddings(m->mlp->user_emb, m->mlp->item_emb, 1);
+    expect_linear(m->mlp->linear_1);
+    expect_linear(m->mlp->linear_2);
+    expect_linear(m->mlp->linear_3);
+    expect_linear(m->predict_layer);
     cr_expect_eq(tg_module_parameter_count(&m->base),
                  1000 * 160 + 257 * 128 + 129 * 64 + 65 * 32 + 65);
     tg_module_free(&m->base);
 }
 
+Test(models, parameters__of_the_other_models_start_alike)
+{
+    tg_manual_seed(3);
+    gmf *g = gmf_new(600, 400, 32, 0.5);
+    expect_embeddings(g->gmf->user_emb, g->gmf->item_emb, 0.01);
+    expect_linear(g->predict_layer);
+    tg_module_free(&g->base);
+    mlp *m = mlp_new(600, 400, 32, 0.5);
+    expect_embeddings(m->mlp->user_emb, m->mlp->item_emb, 1);
+    expect_linear(m->mlp->linear_1);
+    expect_linear(m->predict_layer);
+    tg_module_free(&m->base);
+    simplecf *s = simplecf_new(600, 400, 32, 0.5);
+    expect_embeddings(s->user_emb, s->item_emb, 1);
+    expect_linear(s->linear_1);
+    expect_linear(s->linear_3);
+    tg_module_free(&s->base);
+}
+
 /* ---- behaviour ------------------------------------------------------------------------------- */
+
+static void expect_shape(const tg_tensor *t, tg_shape shape)
+{
+    char got[TG_SHAPE_TEXT], wanted[TG_SHAPE_TEXT];
+    cr_assert(tg_shape_equal(&t->shape, &shape), "%s, expected %s", tg_shape_format(&t->shape, got),
+              tg_shape_format(&shape, wanted));
+}
+
+static void run_forward(const rating_model *model, tg_module *m, double y[BATCH])
+{
+    tg_step_begin();
+    const tg_tensor *out = model->forward(m, tg_from(TG_I64, some_users, BATCH),
+                                          tg_from(TG_I64, some_items, BATCH));
+    expect_shape(out, TG_SHAPE(BATCH));
+    for (int64_t i = 0; i < BATCH; i++)
+        y[i] = tg_get(out, i);
+    tg_step_end();
+}
 
 Test(models, forward__drops_in_training_only)
 {
     for (int i = 0; i < rating_model_count; i++) {
         const rating_model *model = &rating_models[i];
+        double kept[BATCH], twice[BATCH], dropped[BATCH], other[BATCH], again[BATCH];
+        tg_manual_seed(10);
+        tg_module *plain = model->create(USERS, ITEMS, 8, 0); /* never drops */
+        tg_manual_seed(10);
         tg_module *m = model->create(USERS, ITEMS, 8, 0.5);
-        double y[2][2]; /* [training][run] */
-        tg_step_begin();
-        tg_tensor *user = tg_from(TG_I64, some_users, BATCH);
-        tg_tensor *item = tg_from(TG_I64, some_items, BATCH);
-        for (int training = 0; training < 2; training++) {
-            tg_module_train(m, training);
-            for (int run = 0; run < 2; run++) {
-                const tg_tensor *out = model->forward(m, user, item);
-                expect_shape(out, TG_SHAPE(BATCH));
-                y[training][run] = tg_get(out, 1);
-            }
-        }
-        tg_step_end();
-        cr_expect_eq(y[0][0], y[0][1], "%s", model->name);
-        cr_expect_neq(y[1][0], y[1][1], "%s", model->name);
+        run_forward(model, plain, kept);
+        tg_module_train(m, false);
+        run_forward(model, m, twice);
+        cr_expect_arr_eq(twice, kept, sizeof kept, "%s drops in evaluation", model->name);
+        run_forward(model, m, twice);
+        cr_expect_arr_eq(twice, kept, sizeof kept, "%s changes in evaluation", model->name);
+        tg_module_train(m, true);
+        const tg_rng rng = *tg_default_rng();
+        run_forward(model, m, dropped);
+        run_forward(model, m, other);
+        *tg_default_rng() = rng;
+        run_forward(model, m, again);
+        cr_expect_arr_neq(dropped, kept, sizeof kept, "%s does not drop", model->name);
+        cr_expect_arr_neq(dropped, other, sizeof kept, "%s drops one mask", model->name);
+        cr_expect_arr_eq(dropped, again, sizeof kept, "%s: not by the seed", model->name);
+        tg_module_free(plain);
         tg_module_free(m);
     }
 }

@@ -1,6 +1,9 @@
-/* Ops that move, join, look up and sum elements: against numbers written by hand. */
+/* Ops that move, join, look up and sum elements: against numbers written by hand. And what each op
+ * says of shapes, dtypes and indices that do not fit. */
 #include <criterion/criterion.h>
 #include <math.h>
+#include <stdio.h>
+#include <string.h>
 
 #include "autograd/autograd.h"
 #include "autograd/ops.h"
@@ -189,19 +192,19 @@ Test(op_shapes, sums_and_means__of_all_or_one_dimension)
     tg_tensor *x = COUNT(0, 2, 3);
     IS(tg_sum(x), SCALAR, 15);
     IS(tg_mean(x), SCALAR, 2.5);
-    IS(tg_sum_dim(x, 0, false), TG_SHAPE(3), 3, 5, 7);
-    IS(tg_sum_dim(x, -1, true), TG_SHAPE(2, 1), 3, 12);
-    IS(tg_mean_dim(x, 0, true), TG_SHAPE(1, 3), 1.5, 2.5, 3.5);
-    IS(tg_mean_dim(x, 1, false), TG_SHAPE(2), 1, 4);
-    IS(tg_sum_dim(COUNT(0, 2, 2, 2), 1, false), TG_SHAPE(2, 2), 2, 4, 10, 12);
+    IS(tg_sum_dim(x, false, 0), TG_SHAPE(3), 3, 5, 7);
+    IS(tg_sum_dim(x, true, -1), TG_SHAPE(2, 1), 3, 12);
+    IS(tg_mean_dim(x, true, 0), TG_SHAPE(1, 3), 1.5, 2.5, 3.5);
+    IS(tg_mean_dim(x, false, 1), TG_SHAPE(2), 1, 4);
+    IS(tg_sum_dim(COUNT(0, 2, 2, 2), false, 1), TG_SHAPE(2, 2), 2, 4, 10, 12);
 }
 
 Test(op_shapes, sums_and_means__of_nothing)
 {
     IS(tg_sum(tg_zeros(TG_F64, 0)), SCALAR, 0);
     IS(tg_mean(tg_zeros(TG_F64, 0)), SCALAR, NAN);
-    IS(tg_sum_dim(tg_zeros(TG_F64, 0, 2), 0, false), TG_SHAPE(2), 0, 0);
-    IS(tg_mean_dim(tg_zeros(TG_F32, 0, 2), 0, false), TG_SHAPE(2), NAN, NAN);
+    IS(tg_sum_dim(tg_zeros(TG_F64, 0, 2), false, 0), TG_SHAPE(2), 0, 0);
+    IS(tg_mean_dim(tg_zeros(TG_F32, 0, 2), false, 0), TG_SHAPE(2), NAN, NAN);
     IS(tg_mse_loss(tg_zeros(TG_F64, 0), tg_zeros(TG_F64, 0)), SCALAR, NAN);
 }
 
@@ -210,7 +213,7 @@ Test(op_shapes, sum__does_not_drift_in_f32)
 {
     const double tenth = (double)0.1F;
     cr_expect_float_eq(tg_item(tg_sum(tg_full(TG_F32, 0.1, 1000000))), 1e6 * tenth, 0.01, "sum");
-    const tg_tensor *columns = tg_sum_dim(tg_full(TG_F32, 0.1, 500000, 2), 0, false);
+    const tg_tensor *columns = tg_sum_dim(tg_full(TG_F32, 0.1, 500000, 2), false, 0);
     cr_expect_float_eq(tg_get(columns, 1), 5e5 * tenth, 0.01, "sum_dim");
 }
 
@@ -221,4 +224,159 @@ Test(op_shapes, losses__are_means_over_all_elements)
     IS(tg_mse_loss(COUNT(0, 2, 2), tg_full(TG_F64, 1, 2, 2)), SCALAR, 1.5);
     const double bce = tg_item(tg_bce_with_logits_loss(tg_zeros(TG_F64, 3), COUNT(0, 3)));
     cr_expect_float_eq(bce, log(2), 1e-15, "bce_with_logits_loss: %g", bce);
+}
+
+/* ---- misuse ---------------------------------------------------------------------------------- */
+
+/* The result is the error tensor, and the kept message starts with the caller's place, the op, and
+ * what was found. */
+static void refused(const char *at, const char *call, const tg_tensor *result, const char *found)
+{
+    const tg_error *error = tg_last_error();
+    char expected[512];
+    const int length = snprintf(expected, sizeof expected, "%s: %s", at, found);
+    cr_expect(tg_is_error(result), "%s: %s was accepted", at, call);
+    cr_expect_eq(error->status, TG_EMISUSE, "%s: %s", at, call);
+    cr_expect_eq(strncmp(error->message, expected, (size_t)length), 0, "%s gave\n%s\nexpected\n%s",
+                 call, error->message, expected);
+    tg_clear_error();
+}
+#define REFUSED(call, found) refused(TG_HERE, #call, call, found)
+
+Test(op_shapes, misuse__of_views_is_named)
+{
+    tg_set_misuse(TG_MISUSE_RETURN);
+    tg_tensor *x = COUNT(0, 2, 3), *scalar = tg_scalar(TG_F64, 1);
+#define VIEW_OF(as) "view: [2, 3] as " as
+    REFUSED(tg_view(x, 4), VIEW_OF("[4]"));
+    REFUSED(tg_view(x, 4, -1), VIEW_OF("[4, -1]"));
+    REFUSED(tg_view(x, -1, -1), VIEW_OF("[-1, -1]"));
+    REFUSED(tg_view(x, -2, -3), VIEW_OF("[-2, -3]"));
+    REFUSED(tg_view(x, 0, -1), VIEW_OF("[0, -1]"));
+    REFUSED(tg_view(x, INT64_C(1) << 32, INT64_C(1) << 32), VIEW_OF("[4294967296, 4294967296]"));
+    REFUSED(tg_view(tg_t(x), 6), "view: [3, 2] has gaps or another order");
+    REFUSED(tg_transpose(x, 0, 2), "transpose: dimensions 0 and 2 of [2, 3]");
+    REFUSED(tg_transpose(x, -3, 0), "transpose: dimensions -3 and 0 of [2, 3]");
+    REFUSED(tg_t(scalar), "transpose: dimensions 0 and 1 of []");
+#define NARROW_OF(what) "narrow: " what " of [2, 3]"
+    REFUSED(tg_narrow(x, 2, 0, 1), NARROW_OF("1 elements from 0 on in dimension 2"));
+    REFUSED(tg_narrow(x, 1, -1, 2), NARROW_OF("2 elements from -1 on in dimension 1"));
+    REFUSED(tg_narrow(x, 1, 2, 2), NARROW_OF("2 elements from 2 on in dimension 1"));
+    REFUSED(tg_narrow(x, 1, 4, 0), NARROW_OF("0 elements from 4 on in dimension 1"));
+    REFUSED(tg_narrow(x, 1, 0, -1), NARROW_OF("-1 elements from 0 on in dimension 1"));
+    REFUSED(tg_narrow(x, 1, 1, INT64_MAX),
+            NARROW_OF("9223372036854775807 elements from 1 on in dimension 1"));
+    REFUSED(tg_expand(x, 3), "expand: [2, 3] does not broadcast to [3]");
+    REFUSED(tg_expand(x, 4, 3), "expand: [2, 3] does not broadcast to [4, 3]");
+    REFUSED(tg_expand(x, 2, 1), "expand: [2, 3] does not broadcast to [2, 1]");
+}
+
+Test(op_shapes, misuse__of_copies_is_named)
+{
+    tg_set_misuse(TG_MISUSE_RETURN);
+    tg_tensor *x = COUNT(0, 2, 3), *single = tg_zeros(TG_F32, 2, 3);
+    REFUSED(tg_pad(x, 2, 0, 3), "pad: [2, 3] from 0 on in dimension 2 of size 3");
+    REFUSED(tg_pad(x, 0, -1, 3), "pad: [2, 3] from -1 on in dimension 0 of size 3");
+    REFUSED(tg_pad(x, 0, 2, 3), "pad: [2, 3] from 2 on in dimension 0 of size 3");
+    REFUSED(tg_pad(x, 0, 0, 1), "pad: [2, 3] from 0 on in dimension 0 of size 1");
+#define CAT_OF(other) "cat: f64 [2, 3] and " other
+    REFUSED(tg_cat(0, x, COUNT(0, 2, 4)), CAT_OF("f64 [2, 4]"));
+    REFUSED(tg_cat(0, x, COUNT(0, 3)), CAT_OF("f64 [3]"));
+    REFUSED(tg_cat(0, x, x, single), CAT_OF("f32 [2, 3]"));
+    REFUSED(tg_cat(2, x, x), "cat: dimension 2 of [2, 3]");
+    REFUSED(tg_cat(0, tg_scalar(TG_F64, 1)), "cat: dimension 0 of []");
+    REFUSED(tg_cat_at(TG_HERE, 0, &x, 0), "cat: no tensors");
+}
+
+Test(op_shapes, misuse__of_lookups_is_named)
+{
+    tg_set_misuse(TG_MISUSE_RETURN);
+    tg_tensor *table = COUNT(0, 4, 2), *whole = tg_zeros(TG_I64, 4, 2);
+#define INDEX(i, at) "index " #i " at element " #at "; a table of 4 rows has 0 to 3"
+    REFUSED(tg_embedding(table, IDS(0, 4)), "embedding: " INDEX(4, 1));
+    REFUSED(tg_embedding(table, IDS(-1)), "embedding: " INDEX(-1, 0));
+    REFUSED(tg_embedding(table, tg_t(tg_view(IDS(0, 1, 2, 9), 2, 2))), "embedding: " INDEX(9, 3));
+    REFUSED(tg_embedding(table, COUNT(0, 2)), "embedding: the index is f64");
+    REFUSED(tg_embedding(COUNT(0, 4), IDS(0)), "embedding: a table of f64 [4]");
+    REFUSED(tg_embedding(whole, IDS(0)), "embedding: a table of i64 [4, 2]");
+    cr_expect(tg_is_error(tg_embedding(COUNT(0, 0, 2), IDS(0))), "a row of an empty table");
+    tg_clear_error();
+    REFUSED(tg_scatter_rows(table, IDS(0, 1, 2, 4), 4), "scatter_rows: " INDEX(4, 3));
+    REFUSED(tg_scatter_rows(table, IDS(0, 1, -2, 3), 4), "scatter_rows: " INDEX(-2, 2));
+    REFUSED(tg_scatter_rows(table, COUNT(0, 4), 4), "scatter_rows: the index is f64");
+    REFUSED(tg_scatter_rows(table, IDS(0, 1), 4), "scatter_rows: rows [4, 2] with index [2]");
+    REFUSED(tg_scatter_rows(whole, IDS(0, 1, 2, 3), 4), "scatter_rows: i64 [4, 2]");
+    REFUSED(tg_scatter_rows(tg_scalar(TG_F64, 1), IDS(0), 4), "scatter_rows: f64 []");
+}
+
+Test(op_shapes, misuse__of_products_is_named)
+{
+    tg_set_misuse(TG_MISUSE_RETURN);
+    tg_tensor *x = COUNT(0, 2, 3), *w = COUNT(0, 4, 3), *single = tg_zeros(TG_F32, 3, 2);
+    REFUSED(tg_matmul(x, w), "matmul: [2, 3] x [4, 3]");
+    REFUSED(tg_matmul(x, COUNT(0, 3)), "matmul: [2, 3] x [3]");
+    REFUSED(tg_matmul(x, single), "matmul: f64 x f32");
+#define LINEAR(w, b) "linear: [2, 3] with weight " w " and bias " b
+    REFUSED(tg_linear(x, COUNT(0, 4, 2), NULL), LINEAR("[4, 2]", "NULL"));
+    REFUSED(tg_linear(x, COUNT(0, 3), NULL), LINEAR("[3]", "NULL"));
+    REFUSED(tg_linear(x, w, COUNT(0, 3)), LINEAR("[4, 3]", "[3]"));
+    REFUSED(tg_linear(x, w, COUNT(0, 1, 4)), LINEAR("[4, 3]", "[1, 4]"));
+    REFUSED(tg_linear(x, w, tg_zeros(TG_F32, 4)), "linear: operand 2 is f32");
+    cr_expect(tg_is_error(tg_linear(tg_scalar(TG_F64, 1), w, NULL)), "x without a dimension");
+    cr_expect(tg_is_error(tg_linear(COUNT(0, 2, 2, 2), w, NULL)), "x with dimensions in front");
+}
+
+Test(op_shapes, misuse__of_sums_dropout_and_losses_is_named)
+{
+    tg_set_misuse(TG_MISUSE_RETURN);
+    tg_tensor *x = COUNT(0, 2, 3), *single = tg_zeros(TG_F32, 2, 3), *row = COUNT(0, 3);
+    REFUSED(tg_sum_to(x, 2), "sum_to: [2] does not broadcast to [2, 3]");
+    REFUSED(tg_sum_to(x, 2, 2, 3), "sum_to: [2, 2, 3] does not broadcast to [2, 3]");
+    REFUSED(tg_sum_to(x, 2, -1), "sum_to: [2, -1] does not broadcast to [2, 3]");
+    REFUSED(tg_sum(IDS(1, 2)), "sum_to: i64");
+    REFUSED(tg_sum_dim(x, true, 2), "sum_dim: dimensions [2] of [2, 3]");
+    REFUSED(tg_sum_dim(tg_scalar(TG_F64, 1), true, 0), "sum_dim: dimensions [0] of []");
+    cr_expect(tg_is_error(tg_mean_dim(x, false, -3)), "mean_dim");
+    tg_clear_error();
+    REFUSED(tg_dropout(x, -0.1, true), "dropout: probability -0.1");
+    REFUSED(tg_dropout(x, 1.5, false), "dropout: probability 1.5");
+    REFUSED(tg_dropout(x, NAN, true), "dropout: probability nan");
+    REFUSED(tg_mse_loss(x, row), "mse_loss: [2, 3] and [3]");
+    REFUSED(tg_bce_with_logits_loss(x, row), "bce_with_logits_loss: [2, 3] and [3]");
+    cr_expect(tg_is_error(tg_mse_loss(x, single)), "mse_loss of two dtypes");
+    tg_clear_error();
+    cr_expect(tg_is_error(tg_bce_with_logits_loss(x, single)), "bce_with_logits_loss, two dtypes");
+}
+
+Test(op_shapes, misuse__of_elementwise_ops_is_named)
+{
+    tg_set_misuse(TG_MISUSE_RETURN);
+    tg_tensor *x = COUNT(0, 2, 3), *whole = IDS(1, 2, 3), *single = tg_zeros(TG_F32, 3);
+#define UNARY(op, ...) REFUSED(tg_##op(whole), #op ": operand 0 is i64");
+#define BINARY(op, ...)                                                                            \
+    REFUSED(tg_##op(whole, x), #op ": operand 0 is i64");                                          \
+    REFUSED(tg_##op(x, whole), #op ": operand 1 is i64");                                          \
+    REFUSED(tg_##op(x, single), #op ": f64 and f32");                                              \
+    REFUSED(tg_##op(x, COUNT(0, 2)), #op ": [2, 3] and [2] do not broadcast");                     \
+    REFUSED(tg_##op(COUNT(0, 2), COUNT(0, 4, 3)), #op ": [2] and [4, 3] do not broadcast");
+#include "tensor/elementwise.def"
+#undef UNARY
+#undef BINARY
+}
+
+/* An op that lets such sizes through makes the next one read what is not there. */
+Test(op_shapes, misuse__by_impossible_sizes_is_named)
+{
+    tg_set_misuse(TG_MISUSE_RETURN);
+    tg_tensor *none = tg_zeros(TG_I64, 0), *rows = COUNT(0, 0, 2), *one = COUNT(0, 1);
+    const int64_t huge = INT64_C(1) << 40;
+#define IMPOSSIBLE(call) cr_expect(tg_is_error(call), "%s was accepted", #call)
+    IMPOSSIBLE(tg_expand(one, -1));
+    IMPOSSIBLE(tg_expand(one, -2, 1));
+    IMPOSSIBLE(tg_expand(one, huge, huge));
+    IMPOSSIBLE(tg_scatter_rows(rows, none, -1));
+    IMPOSSIBLE(tg_view(none, 0, huge, huge));
+    IMPOSSIBLE(tg_view(none, huge, huge, 0));
+    IMPOSSIBLE(tg_pad(one, 0, 0, INT64_MIN));
+    IMPOSSIBLE(tg_pad(one, 0, 0, INT64_MAX));
 }

@@ -1,0 +1,165 @@
+/* Comparisons, where, argmax and topk: what decides rather than computes. */
+#include "autograd/ops-internal.h"
+
+/* ---- comparisons: a ~ b -> i64, 1 where true ------------------------------------------------- */
+
+typedef bool (*relation)(double a, double b);
+
+/* Element i (row-major), as a double: exact for i64 up to 2^53. */
+static double element(const tg_tensor *t, int64_t i)
+{
+    const int64_t offset = tg_element_offset(t, i);
+    return t->dtype == TG_F32   ? (double)((const float *)t->data)[offset]
+           : t->dtype == TG_F64 ? ((const double *)t->data)[offset]
+                                : (double)((const int64_t *)t->data)[offset];
+}
+
+static tg_tensor *compare(const tg_node *n, relation holds)
+{
+    tg_tensor *a = n->in[0], *b = n->in[1];
+    tg_shape shape;
+    if (a->dtype != b->dtype)
+        return tg_reject(n, "%s and %s: operands of one dtype expected", tg_dtype_name(a->dtype),
+                         tg_dtype_name(b->dtype));
+    if (!tg_broadcast(&a->shape, &b->shape, &shape))
+        return tg_reject(n, "%s and %s do not broadcast", TG_TEXT(a->shape), TG_TEXT(b->shape));
+    tg_tensor *y = tg_result(n, TG_I64, shape);
+    a = tg_expand_at(n->at, a, shape);
+    b = tg_expand_at(n->at, b, shape);
+    for (int64_t i = 0; !tg_is_error(y) && i < tg_numel(y); i++)
+        ((int64_t *)y->data)[i] = holds(element(a, i), element(b, i));
+    return y;
+}
+
+#define COMPARISON(op, is_true)                                                                    \
+    static bool op##_holds(double a, double b)                                                     \
+    {                                                                                              \
+        return is_true;                                                                            \
+    }                                                                                              \
+    static tg_tensor *op##_forward(const tg_node *n)                                               \
+    {                                                                                              \
+        return compare(n, op##_holds);                                                             \
+    }                                                                                              \
+    const tg_op tg_op_##op = {.name = #op, .arity = 2, .forward = op##_forward};                   \
+    tg_tensor *tg_##op##_at(const char *at, tg_tensor *a, tg_tensor *b)                            \
+    {                                                                                              \
+        return tg_apply(at, &tg_op_##op, 2, (tg_tensor *[]){a, b}, NULL, 0);                       \
+    }
+COMPARISON(eq, a == b)
+COMPARISON(ne, a != b)
+COMPARISON(lt, a < b)
+COMPARISON(le, a <= b)
+COMPARISON(gt, a > b)
+COMPARISON(ge, a >= b)
+
+/* ---- where: condition ~ a ~ b -> a where the condition is not 0, else b ---------------------- */
+
+static tg_tensor *where_forward(const tg_node *n)
+{
+    tg_tensor *c = n->in[0], *a = n->in[1], *b = n->in[2];
+    tg_shape both, shape;
+    if (c->dtype != TG_I64 || a->dtype != b->dtype)
+        return tg_reject(n, "%s, %s and %s: i64 and two of one dtype expected",
+                         tg_dtype_name(c->dtype), tg_dtype_name(a->dtype), tg_dtype_name(b->dtype));
+    if (!tg_broadcast(&a->shape, &b->shape, &both) ||
+        !tg_broadcast(&c->shape, &both, &shape))
+        return tg_reject(n, "%s, %s and %s do not broadcast", TG_TEXT(c->shape), TG_TEXT(a->shape),
+                         TG_TEXT(b->shape));
+    tg_tensor *y = tg_result(n, a->dtype, shape);
+    c = tg_expand_at(n->at, c, shape);
+    a = tg_expand_at(n->at, a, shape);
+    b = tg_expand_at(n->at, b, shape);
+    for (int64_t i = 0; !tg_is_error(y) && i < tg_numel(y); i++) {
+        const tg_tensor *x = ((const int64_t *)c->data)[tg_element_offset(c, i)] ? a : b;
+        const int64_t from = tg_element_offset(x, i);
+        if (y->dtype == TG_F32)
+            ((float *)y->data)[i] = ((const float *)x->data)[from];
+        else /* f64 and i64: eight bytes */
+            ((int64_t *)y->data)[i] = ((const int64_t *)x->data)[from];
+    }
+    return y;
+}
+
+static void where_backward(const tg_node *n, tg_tensor *g, tg_tensor **dx)
+{
+    tg_tensor *zero = tg_scalar(g->dtype, 0);
+    if (tg_needs_grad(n, 1))
+        dx[1] = tg_where_at(n->at, n->in[0], g, zero);
+    if (tg_needs_grad(n, 2))
+        dx[2] = tg_where_at(n->at, n->in[0], zero, g);
+}
+
+TG_DEFINE_OP(where, 3);
+
+tg_tensor *tg_where_at(const char *at, tg_tensor *condition, tg_tensor *a, tg_tensor *b)
+{
+    return tg_apply(at, &tg_op_where, 3, (tg_tensor *[]){condition, a, b}, NULL, 0);
+}
+
+/* ---- topk: (..., n) -> i64 (..., k), places of the largest, in falling order ----------------- */
+
+typedef struct topk_attr {
+    int64_t k;
+} topk_attr;
+
+/* Whether element i of x goes before element j: NaN first, as in PyTorch; then the earlier one. */
+static bool goes_before(const tg_tensor *x, int64_t i, int64_t j)
+{
+    const double a = element(x, i), b = element(x, j);
+    if (a != a || b != b)
+        return a != a && (b == b || i < j);
+    return a > b || (a == b && i < j);
+}
+
+static tg_tensor *topk_forward(const tg_node *n)
+{
+    const tg_tensor *x = n->in[0];
+    const int64_t k = ((const topk_attr *)n->attr)->k;
+    const int last = x->shape.ndim - 1;
+    if (last < 0 || k < 0 || k > x->shape.size[last])
+        return tg_reject(n, "%lld of %s: a last dimension of at least as many expected",
+                         (long long)k, TG_TEXT(x->shape));
+    const int64_t size = x->shape.size[last];
+    tg_shape shape = x->shape;
+    shape.size[last] = k;
+    tg_tensor *y = tg_result(n, TG_I64, shape);
+    const int64_t rows = tg_is_error(y) || k == 0 ? 0 : tg_numel(y) / k;
+    for (int64_t row = 0; row < rows; row++) {
+        int64_t *best = (int64_t *)y->data + row * k, held = 0;
+        for (int64_t i = 0; i < size; i++) { /* insertion into what is held, sorted */
+            int64_t place = held;
+            while (place > 0 && goes_before(x, row * size + i, row * size + best[place - 1]))
+                place--;
+            if (place == k)
+                continue;
+            held += held < k;
+            for (int64_t m = held - 1; m > place; m--)
+                best[m] = best[m - 1];
+            best[place] = i;
+        }
+    }
+    return y;
+}
+
+const tg_op tg_op_topk = {.name = "topk", .arity = 1, .forward = topk_forward};
+
+tg_tensor *tg_topk_at(const char *at, tg_tensor *x, int64_t k, tg_tensor **index)
+{
+    const topk_attr attr = {k};
+    *index = tg_apply(at, &tg_op_topk, 1, &x, &attr, sizeof attr);
+    return tg_gather_at(at, x, -1, *index);
+}
+
+tg_tensor *tg_argmax_at(const char *at, tg_tensor *x, int dim, bool keepdim)
+{
+    if (!tg_usable(at, "argmax", x))
+        return tg_error_tensor();
+    const int d = tg_dimension(&x->shape, dim);
+    if (d < 0)
+        return tg_misuse(at, "argmax", "dimension %d of %s", dim, TG_TEXT(x->shape));
+    const topk_attr attr = {1};
+    tg_tensor *y = tg_transpose_at(at, x, d, -1);
+    y = tg_apply(at, &tg_op_topk, 1, &y, &attr, sizeof attr);
+    y = tg_transpose_at(at, y, d, -1);
+    return keepdim ? y : tg_squeeze_at(at, y, d);
+}
