@@ -3,6 +3,7 @@
 #   make ncf                the program ./ncf
 #   make lib                build/lib*.a, one archive a folder
 #   make test               all tests; SANITIZE=1 with AddressSanitizer and UBSan
+#   make gradcheck          the worst error of every op's and model's gradients
 #   make bench              speed on this machine
 #   make bench-compare      the same job in PyTorch, run in turn (needs python3-torch)
 #   make ml-100k            fetch MovieLens 100K into ./ml-100k (needs a network)
@@ -32,7 +33,7 @@ CLI_OBJECTS := $(patsubst %.c,$(BUILD)/%.o,$(wildcard models/cli/*.c))
 TEST_OBJECTS := $(patsubst %.c,$(BUILD)/%.o,$(wildcard tests/*.c))
 BENCH_OBJECTS := $(patsubst %.c,$(BUILD)/%.o,$(wildcard bench/*.c))
 
-.PHONY: all lib test bench bench-compare ml-100k size floors clean
+.PHONY: all lib test gradcheck bench bench-compare ml-100k size floors clean
 .SECONDARY:
 all: ncf
 
@@ -69,6 +70,11 @@ $(BUILD)/run-tests: $(TEST_OBJECTS) $(ARCHIVES)
 test: $(BUILD)/run-tests $(BUILD)/ncf floors
 	@sh tests/run.sh $(BUILD)
 	@CC="$(CC)" CFLAGS="$(ALL_CFLAGS)" sh tests/readme.sh $(BUILD)
+
+$(BUILD)/gradcheck-report: $(BUILD)/tests/gradcheck/report.o $(BUILD)/tests/op_samples.o $(ARCHIVES)
+	$(call say,LINK)$(CC) $(ALL_CFLAGS) $(LDFLAGS) -o $@ $^ $(LDLIBS)
+gradcheck: $(BUILD)/gradcheck-report
+	@$<
 
 $(BUILD)/run-bench: $(BENCH_OBJECTS) $(ARCHIVES)
 	$(call say,LINK)$(CC) $(ALL_CFLAGS) $(LDFLAGS) -o $@ $^ $(LDLIBS)

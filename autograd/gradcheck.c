@@ -57,8 +57,10 @@ static tg_tensor *projected(const check *c)
     if (!y || tg_is_error(y) || y->dtype != TG_F64)
         return NULL;
     tg_rng rng = {.seed = PROJECTION_SEED, .stream = PROJECTION_STREAM};
-    y = weighted(tg_to_dense(y), &rng);
-    y = c->order == 1 ? y : weighted_gradients(c, y, &rng);
+    y = tg_to_dense(y);
+    if (c->order == 1)
+        return weighted(y, &rng);
+    y = weighted_gradients(c, weighted(tg_square(y), &rng), &rng);
     return tg_is_error(y) ? NULL : y;
 }
 

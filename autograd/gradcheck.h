@@ -34,8 +34,8 @@ typedef tg_tensor *(*tg_gradcheck_function)(void *context, tg_tensor *const *inp
 bool tg_gradcheck(tg_gradcheck_function function, void *context, tg_tensor *const *input, int count,
                   double tolerance, tg_gradcheck_report *report);
 
-/* Check the second derivatives: tg_gradcheck of the inputs' gradients, weighted in the same way,
- * which tg_grad gives with create_graph. */
+/* Check the second derivatives: tg_gradcheck of the gradients that tg_grad gives with create_graph,
+ * weighted in the same way; of the function's square, so that linear ones have any. */
 bool tg_gradgradcheck(tg_gradcheck_function function, void *context, tg_tensor *const *input,
                       int count, double tolerance, tg_gradcheck_report *report);
 

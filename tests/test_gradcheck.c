@@ -216,18 +216,18 @@ Test(gradcheck, inputs__must_be_contiguous_leaves)
     tg_free(x);
 }
 
-static tg_tensor *times_second(void *context, tg_tensor *const *x, int count)
+static tg_tensor *times_hidden(void *context, tg_tensor *const *x, int count)
 {
     return right(context, (tg_tensor *const[]){x[0], tg_detach(x[1])}, count);
 }
 
-/* The second input is held fast by the function, and nobody asked for its gradient. */
+/* The second input is hidden from the tape, and nobody asked for its gradient. */
 Test(gradcheck, inputs__that_require_no_gradient_are_left_out)
 {
     tg_tensor *x[] = {leaf(TG_F64, 0.2), leaf(TG_F64, 1)};
     x[1]->requires_grad = false;
     tg_gradcheck_report report;
-    cr_expect(tg_gradcheck(times_second, NULL, x, 2, 0, &report), "%s", report.message);
+    cr_expect(tg_gradcheck(times_hidden, NULL, x, 2, 0, &report), "%s", report.message);
     cr_expect_eq(report.checked, 6);
     tg_free(x[0]);
     tg_free(x[1]);
@@ -266,7 +266,7 @@ Test(gradcheck, tolerance__decides)
 
 /* ---- ops with wrong rules -------------------------------------------------------------------- */
 
-/* x^2 with the gradient g * context x; x is hidden from the second derivative where told. */
+/* x^2 with the gradient g * factor x; x is hidden from the second derivative where told. */
 typedef struct square_attr {
     double factor;
     bool hidden;
@@ -303,7 +303,6 @@ Test(gradcheck, op__with_a_wrong_rule_is_found)
               report.message);
     cr_expect_not(tg_gradcheck(squared, &(square_attr){3, false}, x, 1, 0, &report));
     cr_expect_float_eq(report.analytic / report.numeric, 1.5, 1e-6);
-    cr_expect_eq(report.element, 5, "the largest x");
     tg_free(x[0]);
 }
 
@@ -316,7 +315,7 @@ Test(gradcheck, op__whose_gradient_has_a_wrong_gradient_is_found)
     cr_expect_eq(report.checked, 6);
     cr_expect(tg_gradcheck(squared, &hidden, x, 1, 0, &report), "%s", report.message);
     cr_expect_not(tg_gradgradcheck(squared, &hidden, x, 1, 1e-6, &report));
-    cr_expect_eq(report.analytic, 0, "%s", report.message);
-    cr_expect_gt(report.numeric, 0.4);
+    /* of the square of x^2, 12 x^2 is right; what is hidden is a third of it */
+    cr_expect_float_eq(report.analytic / report.numeric, 2. / 3, 1e-6, "%s", report.message);
     tg_free(x[0]);
 }

@@ -138,7 +138,7 @@ Test(kernels, gemm__small_sizes)
             }
 }
 
-/* Around the tiles; the inner size drawn at random, often beyond one panel. */
+/* Around the tiles; the inner size drawn at random, up to three panels. */
 Test(kernels, gemm__larger_sizes)
 {
     static const int size[] = {1, 6, 7, 16, 17, 33, 49, 65};
@@ -146,7 +146,7 @@ Test(kernels, gemm__larger_sizes)
     EACH_SET(set, type)
         for (int i = 0; i < 8 * 8; i++)
             for (int l = i % 2; l < LAYOUTS * LAYOUTS; l += 2) {
-                const product p = {size[i / 8], size[i % 8], (int)tg_rng_below(&rng, 400),
+                const product p = {size[i / 8], size[i % 8], (int)tg_rng_below(&rng, 600),
                                    l / LAYOUTS, l % LAYOUTS, (i + l / 2) % STARTS, i / 3 % 2};
                 check_product(set, type, p, &rng);
             }
@@ -240,12 +240,14 @@ static map_run map_run_new(const tg_type_kernels *k, int r, int kind, array g, a
     return m;
 }
 
+/* Half of them with operands beyond the row's own range. */
 static map_run map_run_random(const tg_type_kernels *k, int type, int r, int kind, int64_t n,
                               tg_rng *rng)
 {
+    const double scale = n % 2 ? 4 : 1, low = scale * rows[r].low, high = scale * rows[r].high;
     return map_run_new(k, r, kind, array_random(type, n, rng, -2, 2),
-                       array_random(type, n, rng, rows[r].low, rows[r].high),
-                       array_random(type, n, rng, rows[r].low, rows[r].high));
+                       array_random(type, n, rng, low, high),
+                       array_random(type, n, rng, low, high));
 }
 
 static void map_run_free(map_run *m)
@@ -357,27 +359,29 @@ Test(kernels, sum__is_exact_in_double)
         }
 }
 
-/* The rule of kernels.h, written down once more with tg_philox. */
+/* The rule of kernels.h, written down once more with tg_philox: the random bits of element i. */
+static uint32_t mask_bits(const tg_mask_draw *draw, int64_t i)
+{
+    const int64_t segment = i / 128, place = i % 128;
+    uint32_t block[4];
+    tg_philox(draw->seed, draw->stream, draw->position + (uint64_t)(16 * segment + place % 16),
+              block);
+    return place / 16 % 2 ? block[place / 32] >> 16 : block[place / 32] & 0xFFFF;
+}
+
+/* All kept, all dropped, and thresholds that an element just reaches. */
 Test(kernels, dropout_mask__follows_its_rule)
 {
-    static const uint32_t thresholds[] = {0, 1, 20000, 65535, 65536};
     tg_mask_draw draw = {.seed = UINT64_C(10) << 32 | 7, .stream = UINT64_C(3) << 32 | 5,
                          .position = (UINT64_C(1) << 32) - 20, .scale = 1.5};
     EACH_SET(set, type)
-        for (int64_t n = 0; n < 600; n += n < 4 ? 1 : 31) {
-            draw.threshold = thresholds[n % 5];
+        for (int64_t n = 0; n < 600; n += n < 4 ? 1 : 13) {
+            draw.threshold = n == 1 ? 0 : n == 2 ? 65536 : mask_bits(&draw, n * 5 / 7);
             array y = array_new(type, n);
             set->type[type]->dropout_mask(n, y.data, &draw);
-            for (int64_t i = 0; i < n; i++) {
-                const int64_t segment = i / 128, place = i % 128;
-                uint32_t block[4];
-                tg_philox(draw.seed, draw.stream,
-                          draw.position + (uint64_t)(16 * segment + place % 16), block);
-                const uint32_t word = block[place / 32];
-                const uint32_t bits = place / 16 % 2 ? word >> 16 : word & 0xFFFF;
-                cr_assert_eq(get(&y, i), bits >= draw.threshold ? 1.5 : 0,
+            for (int64_t i = 0; i < n; i++)
+                cr_assert_eq(get(&y, i), mask_bits(&draw, i) >= draw.threshold ? 1.5 : 0,
                              "%s f%d: element %d of %d", NAME(set, type), (int)i, (int)n);
-            }
             free(y.data);
         }
 }

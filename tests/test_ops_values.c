@@ -176,6 +176,7 @@ Test(op_values, elementwise_ops__agree_with_formulas_on_large_operands)
 
 /* ---- elementwise ops: special values --------------------------------------------------------- */
 
+/* As PyTorch 1.13 has them. */
 typedef struct special {
     const char *op;
     double a, b, y, da, db; /* operands, value and derivatives; NAN where not a number */
@@ -212,6 +213,39 @@ static const special specials[] = {
     {"logit_cross_entropy", -1000, 1, 1000, -1, 1000},
     {"logit_cross_entropy", -1000, 0, 0, 0, 1000},
     {"logit_cross_entropy", NAN, 1, NAN, NAN, NAN},
+    {"abs", 0, 0, 0, 0, 0},
+    {"abs", -INFINITY, 0, INFINITY, -1, 0},
+    {"square", -INFINITY, 0, INFINITY, -INFINITY, 0},
+    {"sqrt", 0, 0, 0, INFINITY, 0},
+    {"sqrt", -1, 0, NAN, NAN, 0},
+    {"sqrt", INFINITY, 0, INFINITY, 0, 0},
+    {"softplus", 1000, 0, 1000, 1, 0},
+    {"softplus", -1000, 0, 0, 0, 0},
+    {"softplus", INFINITY, 0, INFINITY, 1, 0},
+    {"softplus", -INFINITY, 0, 0, 0, 0},
+    {"silu", 1000, 0, 1000, 1, 0},
+    {"silu", -1000, 0, 0, 0, 0},
+    {"gelu", 1000, 0, 1000, 1, 0},
+    {"gelu", -1000, 0, 0, 0, 0},
+    {"pow", 0, 0, 1, 0, 0},
+    {"pow", 0, 2, 0, 0, 0},
+    {"pow", 0, 0.5, 0, INFINITY, 0},
+    {"pow", 0, -1, INFINITY, -INFINITY, -INFINITY},
+    {"pow", -2, 3, -8, 12, NAN},
+    {"pow", -2, 0.5, NAN, NAN, NAN},
+    {"minimum", 1, 1, 1, 0.5, 0.5},
+    {"minimum", INFINITY, -INFINITY, -INFINITY, 0, 1},
+    {"maximum", 1, 1, 1, 0.5, 0.5},
+    {"maximum", INFINITY, -INFINITY, INFINITY, 1, 0},
+    {"clamp_min", 1, 1, 1, 1, 0},
+    {"clamp_min", -INFINITY, 1, 1, 0, 1},
+    {"clamp_max", 1, 1, 1, 1, 0},
+    {"clamp_max", INFINITY, 1, 1, 0, 1},
+    {"leaky_relu", 0, 0.5, 0, 0.5, 0},
+    {"leaky_relu", -INFINITY, 0.5, -INFINITY, 0.5, -INFINITY},
+    {"huber", 0, 1, 0, 0, 0},
+    {"huber", -2, 2, 2, -2, 0},
+    {"huber", -INFINITY, 1, INFINITY, -1, INFINITY},
 };
 
 static void check_special(const special *s, const op_sample *sample, tg_dtype dtype, int64_t n)
@@ -244,6 +278,22 @@ Test(op_values, elementwise_ops__keep_nan_and_infinity)
             tg_step_end();
         }
     }
+}
+
+/* For 37 elements: whole vectors and a rest. */
+Test(op_values, elementwise_ops__of_nan_are_nan)
+{
+    for (int k = 0; k < op_sample_count; k++)
+        for (int type = 0; type < 2 && reference_of(op_samples[k].op); type++) {
+            const tg_dtype dtype = type ? TG_F64 : TG_F32;
+            tg_step_begin();
+            tg_tensor *x[] = {tg_full(dtype, NAN, 37), tg_full(dtype, 1, 37)};
+            const tg_tensor *y = op_samples[k].apply(x);
+            for (int64_t i = 0; i < 37; i++)
+                cr_expect(isnan(tg_get(y, i)), "%s of %s, element %d: %g", op_samples[k].op,
+                          tg_dtype_name(dtype), (int)i, tg_get(y, i));
+            tg_step_end();
+        }
 }
 
 Test(op_values, bce_with_logits_loss__is_finite_for_large_logits)

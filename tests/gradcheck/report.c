@@ -1,0 +1,149 @@
+/*
+ * report: the worst relative error of every op's and every model's gradients, first and second
+ * order, in f64 against central differences; exit status 1 where one is too large or missing
+ */
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "models/registry.h"
+#include "tests/op_samples.h"
+
+static const double ALLOWED[2] = {1e-6, 1e-5}; /* by order */
+
+typedef struct worst {
+    double error[2]; /* by order */
+    int64_t checked;
+    bool failed;
+} worst;
+
+static void check(worst *w, tg_gradcheck_function function, void *context,
+                  tg_tensor *const *input, int count)
+{
+    tg_gradcheck_report report;
+    for (int order = 0; order < 2; order++) {
+        const bool ok = (order == 0 ? tg_gradcheck : tg_gradgradcheck)(
+            function, context, input, count, ALLOWED[order], &report);
+        if (!ok) {
+            w->failed = true;
+            printf("  order %d: %s\n", order + 1, report.message);
+        }
+        w->error[order] = fmax(w->error[order], report.error);
+        w->checked += report.checked;
+    }
+}
+
+static bool print(const char *kind, const char *name, const worst *w)
+{
+    printf("%-5s %-22s %8lld elements  first %.1e  second %.1e%s\n", kind, name,
+           (long long)w->checked, w->error[0], w->error[1], w->failed ? "  FAILED" : "");
+    return !w->failed;
+}
+
+/* ---- ops ------------------------------------------------------------------------------------- */
+
+static tg_tensor *apply_sample(void *context, tg_tensor *const *x, int count)
+{
+    (void)count;
+    return ((const op_sample *)context)->apply(x);
+}
+
+static void check_sample(worst *w, const op_sample *s)
+{
+    tg_tensor *leaf[OP_SAMPLE_OPERANDS];
+    int64_t elements = 0;
+    for (int i = 0; i < s->count; i++) {
+        leaf[i] = tg_requires_grad(tg_owned_at(TG_HERE, TG_F64, s->operand[i]));
+        tg_fill_uniform(leaf[i], s->low, s->high);
+        elements += tg_numel(leaf[i]);
+    }
+    if (elements > 0)
+        check(w, apply_sample, (void *)s, leaf, s->count);
+    for (int i = 0; i < s->count; i++)
+        tg_free(leaf[i]);
+}
+
+/* Samples of one op stand together or not: all of its name are taken at the first. */
+static bool check_ops(int *count)
+{
+    bool all_right = true;
+    for (int i = 0; i < op_sample_count; i++) {
+        bool is_first = true;
+        for (int k = 0; k < i; k++)
+            is_first = is_first && strcmp(op_samples[k].op, op_samples[i].op) != 0;
+        if (!is_first)
+            continue;
+        worst w = {0};
+        tg_manual_seed(1);
+        for (int k = i; k < op_sample_count; k++)
+            if (strcmp(op_samples[k].op, op_samples[i].op) == 0)
+                check_sample(&w, &op_samples[k]);
+        all_right = print("op", op_samples[i].op, &w) && all_right;
+        ++*count;
+    }
+    for (int i = 0; i < tg_op_count; i++) {
+        bool found = tg_op_table[i]->backward == NULL; /* decides, and has no gradient */
+        for (int k = 0; k < op_sample_count && !found; k++)
+            found = strcmp(op_samples[k].op, tg_op_table[i]->name) == 0;
+        if (!found)
+            printf("op    %-22s has no sample in tests/op_samples.def  FAILED\n",
+                   tg_op_table[i]->name);
+        all_right = all_right && found;
+    }
+    return all_right;
+}
+
+/* ---- models ---------------------------------------------------------------------------------- */
+
+enum { USERS = 5, ITEMS = 4, DIM = 2, BATCH = 5 };
+
+typedef struct checked_model {
+    const rating_model *model;
+    tg_module *module;
+} checked_model;
+
+static tg_tensor *loss_of(void *context, tg_tensor *const *parameter, int count)
+{
+    (void)parameter; /* they are the module's own */
+    (void)count;
+    static const int64_t user[BATCH] = {3, 0, 3, 4, 3}, item[BATCH] = {1, 1, 2, 0, 1};
+    static const double rating[BATCH] = {4, 3, 5, 1, 2};
+    const checked_model *c = context;
+    tg_tensor *y = c->model->forward(c->module, tg_from(TG_I64, user, BATCH),
+                                     tg_from(TG_I64, item, BATCH));
+    return tg_mse_loss(y, tg_from(TG_F64, rating, BATCH));
+}
+
+static bool check_models(int *count)
+{
+    bool all_right = true;
+    tg_set_default_dtype(TG_F64);
+    for (int i = 0; i < rating_model_count; i++) {
+        tg_manual_seed(10);
+        checked_model c = {.model = &rating_models[i]};
+        c.module = c.model->create(USERS, ITEMS, DIM, 0.5);
+        tg_state_dict state = tg_module_state_dict(c.module);
+        tg_tensor **parameter = malloc((size_t)state.count * sizeof *parameter);
+        for (int64_t p = 0; parameter && p < state.count; p++)
+            parameter[p] = state.entry[p].tensor;
+        worst w = {.failed = parameter == NULL};
+        if (parameter)
+            check(&w, loss_of, &c, parameter, (int)state.count);
+        all_right = print("model", c.model->name, &w) && all_right;
+        ++*count;
+        free(parameter);
+        tg_state_dict_release(&state);
+        tg_module_free(c.module);
+    }
+    return all_right;
+}
+
+int main(void)
+{
+    int ops = 0, models = 0;
+    const bool ops_right = check_ops(&ops), models_right = check_models(&models);
+    printf("%d ops and %d models; allowed: first order %.0e, second %.0e\n", ops, models, ALLOWED[0],
+           ALLOWED[1]);
+    return ops_right && models_right ? 0 : 1;
+}
