@@ -236,6 +236,51 @@ Test(models, forward__drops_in_training_only)
     }
 }
 
+/* What the generator moves on by when a mask for (BATCH, width) is drawn. */
+static uint64_t mask_draws(int64_t width)
+{
+    const uint64_t before = tg_default_rng()->position;
+    tg_step_begin();
+    tg_dropout(tg_zeros(TG_F32, BATCH, width), 0.5, true);
+    tg_step_end();
+    return tg_default_rng()->position - before;
+}
+
+/* With dimension 8: after linear_1 (4d) and linear_2 (2d), and before the predict layer. */
+Test(models, dropout__stands_where_the_tutorial_has_it)
+{
+    static const struct {
+        const char *model;
+        int64_t width[3];
+    } masks[] = {{"ncf", {32, 16, 16}}, {"gmf", {8}}, {"mlp", {32, 16, 8}}, {"simplecf", {32, 16}}};
+    for (size_t i = 0; i < sizeof masks / sizeof *masks; i++) {
+        const rating_model *model = rating_model_find(masks[i].model);
+        uint64_t expected = 0;
+        for (int k = 0; k < 3 && masks[i].width[k] > 0; k++)
+            expected += mask_draws(masks[i].width[k]);
+        tg_module *m = model->create(USERS, ITEMS, 8, 0.5);
+        const uint64_t before = tg_default_rng()->position;
+        double y[BATCH];
+        run_forward(model, m, y);
+        cr_expect_eq(tg_default_rng()->position - before, expected, "%s", model->name);
+        tg_module_free(m);
+    }
+}
+
+/* All of the predict layer's input dropped: its bias is left. */
+Test(models, dropout__of_everything_leaves_the_bias)
+{
+    ncf *m = ncf_new(USERS, ITEMS, DIM, 1);
+    m->mlp->dropout = 0;
+    tg_step_begin();
+    const tg_tensor *y = ncf_forward(m, tg_from(TG_I64, some_users, BATCH),
+                                     tg_from(TG_I64, some_items, BATCH));
+    for (int64_t i = 0; i < BATCH; i++)
+        cr_expect_eq(tg_get(y, i), tg_get(m->predict_layer->bias, 0));
+    tg_step_end();
+    tg_module_free(&m->base);
+}
+
 /* A batch of one and an empty batch go through like any other. */
 Test(models, forward__takes_small_batches)
 {

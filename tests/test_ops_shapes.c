@@ -264,8 +264,7 @@ Test(op_shapes, misuse__of_views_is_named)
     REFUSED(tg_narrow(x, 1, 2, 2), NARROW_OF("2 elements from 2 on in dimension 1"));
     REFUSED(tg_narrow(x, 1, 4, 0), NARROW_OF("0 elements from 4 on in dimension 1"));
     REFUSED(tg_narrow(x, 1, 0, -1), NARROW_OF("-1 elements from 0 on in dimension 1"));
-    REFUSED(tg_narrow(x, 1, 1, INT64_MAX),
-            NARROW_OF("9223372036854775807 elements from 1 on in dimension 1"));
+    REFUSED(tg_narrow(x, 1, 1, INT64_MAX), "narrow: 9223372036854775807 elements from 1 on");
     REFUSED(tg_expand(x, 3), "expand: [2, 3] does not broadcast to [3]");
     REFUSED(tg_expand(x, 4, 3), "expand: [2, 3] does not broadcast to [4, 3]");
     REFUSED(tg_expand(x, 2, 1), "expand: [2, 3] does not broadcast to [2, 1]");

@@ -1,0 +1,295 @@
+#!/usr/bin/env python3
+"""Random graphs of ops: what PyTorch computes, and the gradients that it gives.
+
+    python3 tests/golden/make_graphs.py >tests/golden/graphs.txt     (needs python3-torch)
+
+A line is one step of a small program, which tests/test_graphs.c runs with the library:
+
+    graph NUMBER
+    leaf R LOW HIGH SIZE...       register R: uniform numbers; the draws are described in `uniform`
+    ids R COUNT SIZE...           register R: whole numbers below COUNT, drawn in the same way
+    OP R OPERAND... : NUMBER...   register R = OP(operands, numbers), by the name of tg_OP
+    value R : NUMBER...           all elements of R, in f64
+    grad R : NUMBER...            d sum(w * last) / d R, w = 0.5 + uniform
+"""
+import random
+
+import numpy as np
+import torch
+from torch.nn import functional as F
+
+from make_golden import Masks
+
+GRAPHS, SEED = 240, 20
+
+
+class Graph:
+    def __init__(self, number):
+        self.number, self.lines, self.registers = number, [f"graph {number}"], []
+        self.leaves = []
+        self.random = random.Random(1000 * SEED + number)
+        self.words = Masks(SEED)
+        self.words.position = number << 20
+
+    def uniform(self, count):
+        """The low 53 bits of successive Philox blocks (seed 20, from position graph << 20)."""
+        w = self.words.blocks(count)
+        bits = (w[0] | w[1] << np.uint64(32)) >> np.uint64(11)
+        return bits.astype(np.float64) * 2.0 ** -53
+
+    def add(self, t):
+        self.registers.append(t)
+        return len(self.registers) - 1
+
+    def leaf(self, shape, low=-2.0, high=2.0):
+        n = int(np.prod(shape))
+        t = torch.from_numpy(low + (high - low) * self.uniform(n)).reshape(shape)
+        t.requires_grad_()
+        r = self.add(t)
+        self.leaves.append(r)
+        self.lines.append(f"leaf {r} {low} {high} " + " ".join(map(str, shape)))
+        return r
+
+    def ids(self, count, shape):
+        n = int(np.prod(shape))
+        t = torch.from_numpy(np.floor(count * self.uniform(n)).astype(np.int64)).reshape(shape)
+        r = self.add(t)
+        self.lines.append(f"ids {r} {count} " + " ".join(map(str, shape)))
+        return r
+
+    def op(self, name, operands, numbers, value):
+        r = self.add(value)
+        self.lines.append(" ".join([name, str(r)] + [str(o) for o in operands] + [":"] +
+                                   [repr(n) for n in numbers]))
+        return r
+
+    def tame(self, r):
+        """Keep numbers small: squash a register that has grown."""
+        t = self.registers[r]
+        return self.op("tanh", [r], [], torch.tanh(t)) if t.numel() and t.abs().max() > 4 else r
+
+    def positive(self, r):
+        return self.op("softplus", [r], [], F.softplus(self.registers[r]))
+
+
+def unary(g, a):
+    x = g.registers[a]
+    name = g.random.choice(["neg", "abs", "square", "exp", "relu", "sigmoid", "tanh", "softplus",
+                            "silu", "gelu", "sqrt", "log", "clamp"])
+    if name in ("sqrt", "log"):
+        a = g.positive(a)
+        x = g.registers[a]
+        return g.op(name, [a], [], getattr(torch, name)(x))
+    if name == "clamp":
+        return g.op(name, [a], [-0.7, 1.1], x.clamp(-0.7, 1.1))
+    by_name = {"softplus": F.softplus, "silu": F.silu, "gelu": F.gelu}
+    return g.op(name, [a], [], by_name.get(name, getattr(torch, name, None))(x))
+
+
+def operand_for(g, a):
+    """A register that broadcasts with a: an old one, or a new leaf with some sizes 1 or missing."""
+    shape = list(g.registers[a].shape)
+    fits = [r for r, t in enumerate(g.registers) if t.is_floating_point() and
+            list(t.shape) in (shape, shape[1:], [])]
+    if fits and g.random.random() < 0.6:
+        return g.random.choice(fits)
+    cut = [1 if g.random.random() < 0.3 else n for n in shape]
+    return g.leaf(cut[g.random.randint(0, len(cut)):])
+
+
+def binary(g, a):
+    b = operand_for(g, a)
+    name = g.random.choice(["add", "sub", "mul", "div", "pow", "minimum", "maximum", "where",
+                            "squared_error", "huber", "leaky_relu", "logit_cross_entropy"])
+    if name == "div":
+        b = g.positive(b)
+    if name == "pow":
+        a = g.op("sigmoid", [a], [], torch.sigmoid(g.registers[a]))
+        b = g.op("tanh", [b], [], torch.tanh(g.registers[b]))
+    if name in ("huber", "leaky_relu"):
+        b = g.op("sigmoid", [b], [], torch.sigmoid(g.registers[b]))
+    x, y = g.registers[a], g.registers[b]
+    if name in ("add", "sub", "mul", "div", "pow", "minimum", "maximum"):
+        return g.op(name, [a, b], [], getattr(torch, name)(x, y))
+    if name == "where":
+        c = g.op("lt", [a, b], [], (x < y).long())
+        return g.op(name, [c, a, b], [], torch.where(x < y, x, y))
+    if name == "squared_error":
+        return g.op(name, [a, b], [], (x - y) ** 2)
+    if name == "huber":
+        return g.op(name, [a, b], [], torch.where(x.abs() <= y, x * x / 2, y * (x.abs() - y / 2)))
+    if name == "leaky_relu":
+        return g.op(name, [a, b], [], torch.where(x > 0, x, x * y))
+    x, y = torch.broadcast_tensors(x, y)
+    return g.op(name, [a, b], [], F.binary_cross_entropy_with_logits(x, y, reduction="none"))
+
+
+def shape(g, a):
+    x = g.registers[a]
+    n = x.dim()
+    choices = ["unsqueeze", "cat", "stack"]
+    if n >= 1:
+        choices += ["narrow", "select", "view", "split", "index_select"]
+    if n >= 2:
+        choices += ["permute", "transpose", "gather", "scatter_add"]
+    if 1 in x.shape:
+        choices += ["squeeze", "expand"]
+    if n >= 3:
+        choices = [c for c in choices if c not in ("unsqueeze", "stack")]
+    name = g.random.choice(choices)
+    d = g.random.randrange(n) if n else 0
+    signed = d - n if g.random.random() < 0.5 else d  # the same dimension, from the end
+    if name == "unsqueeze":
+        d = g.random.randint(-n - 1, n)
+        return g.op(name, [a], [d], x.unsqueeze(d))
+    if name in ("cat", "stack"):
+        same = [r for r, t in enumerate(g.registers) if t.is_floating_point() and
+                t.shape == x.shape]
+        b = g.random.choice(same)
+        if name == "cat" and n:
+            return g.op(name, [a, b, a], [signed], torch.cat([x, g.registers[b], x], signed))
+        return g.op("stack", [a, b], [0], torch.stack([x, g.registers[b]], 0))
+    if name == "narrow":
+        start = g.random.randrange(x.shape[d])
+        length = g.random.randint(1, x.shape[d] - start)
+        return g.op(name, [a], [signed, start, length], x.narrow(d, start, length))
+    if name == "select":
+        i = g.random.randrange(-x.shape[d], x.shape[d])
+        return g.op(name, [a], [signed, i], x.select(d, i))
+    if name == "view":
+        c = g.op("contiguous", [a], [], x.contiguous())
+        return g.op(name, [c], [-1], x.contiguous().view(-1))
+    if name == "split":  # its last part
+        size = g.random.randint(1, x.shape[d])
+        return g.op(name, [a], [signed, size], x.split(size, d)[-1])
+    if name == "index_select":
+        i = g.ids(x.shape[d], [g.random.randint(1, 4)])
+        return g.op(name, [a, i], [signed], x.index_select(d, g.registers[i]))
+    if name == "permute":
+        order = list(range(n))
+        g.random.shuffle(order)
+        return g.op(name, [a], order, x.permute(order))
+    if name == "transpose":
+        e = g.random.randrange(n)
+        return g.op(name, [a], [signed, e], x.transpose(d, e))
+    if name in ("gather", "scatter_add"):
+        sizes = [g.random.randint(1, s) for s in x.shape]
+        sizes[d] = g.random.randint(1, 4)
+        i = g.ids(x.shape[d], sizes)
+        if name == "gather":
+            return g.op(name, [a, i], [signed], x.gather(d, g.registers[i]))
+        s = g.leaf(sizes)
+        return g.op(name, [a, i, s], [signed], x.scatter_add(d, g.registers[i], g.registers[s]))
+    if name == "squeeze":
+        d = list(x.shape).index(1)
+        return g.op(name, [a], [d], x.squeeze(d))
+    wide = [3 if s == 1 else s for s in x.shape]
+    return g.op("expand", [a], wide, x.expand(wide))
+
+
+def reduction(g, a):
+    x = g.registers[a]
+    if x.dim() == 0:
+        return unary(g, a)
+    name = g.random.choice(["sum", "mean", "sum_dim", "mean_dim", "max_dim", "min_dim", "var_dim",
+                            "logsumexp", "softmax", "log_softmax", "layer_norm", "topk"])
+    if name in ("sum", "mean"):
+        return g.op(name, [a], [], getattr(x, name)())
+    if name in ("softmax", "log_softmax"):
+        d = g.random.randrange(-x.dim(), x.dim())
+        return g.op(name, [a], [d], getattr(torch, name)(x, d))
+    if name == "layer_norm":
+        w, b = g.leaf([x.shape[-1]]), g.leaf([x.shape[-1]])
+        return g.op(name, [a, w, b], [1e-5], F.layer_norm(x, [x.shape[-1]], g.registers[w],
+                                                          g.registers[b], 1e-5))
+    if name == "topk":
+        k = g.random.randint(1, x.shape[-1])
+        return g.op(name, [a], [k], x.topk(k).values)
+    dims = g.random.sample(range(x.dim()), g.random.randint(1, x.dim()))
+    count = int(np.prod([x.shape[d] for d in dims]))
+    if name == "var_dim" and count < 2:
+        name = "mean_dim"
+    keep = g.random.random() < 0.5
+    torch_name = {"sum_dim": "sum", "mean_dim": "mean", "max_dim": "amax", "min_dim": "amin",
+                  "var_dim": "var", "logsumexp": "logsumexp"}[name]
+    return g.op(name, [a], [int(keep)] + dims, getattr(torch, torch_name)(x, dim=dims, keepdim=keep))
+
+
+def product(g, a):
+    x = g.registers[a]
+    if x.dim() < 2:
+        return binary(g, a)
+    if g.random.random() < 0.4:
+        out = g.random.randint(1, 4)
+        w, b = g.leaf([out, x.shape[-1]], -1.0, 1.0), g.leaf([out])
+        return g.op("linear", [a, w, b], [], F.linear(x, g.registers[w], g.registers[b]))
+    batch = [] if g.random.random() < 0.5 else list(x.shape[:-2])
+    w = g.leaf(batch + [x.shape[-1], g.random.randint(1, 4)], -1.0, 1.0)
+    return g.op("matmul", [a, w], [], x @ g.registers[w])
+
+
+def lookup(g, _):
+    rows, dim = g.random.randint(2, 5), g.random.randint(1, 4)
+    table = g.leaf([rows, dim])
+    index = g.ids(rows, [g.random.randint(1, 3), g.random.randint(1, 3)])
+    x = F.embedding(g.registers[index], g.registers[table])
+    if g.random.random() < 0.5:
+        return g.op("embedding", [table, index], [], x)
+    mean = g.random.random() < 0.5
+    return g.op("embedding_bag", [table, index], [int(mean)], x.mean(1) if mean else x.sum(1))
+
+
+def loss(g, a):
+    x = g.registers[a]
+    name = g.random.choice(["mse_loss", "l1_loss", "huber_loss", "bce_with_logits_loss",
+                            "bpr_loss", "cross_entropy", None])
+    if name is None:
+        return a
+    if name == "cross_entropy":
+        if x.dim() != 2:
+            return a
+        t = g.ids(x.shape[1], [x.shape[0]])
+        return g.op(name, [a, t], [], F.cross_entropy(x, g.registers[t]))
+    b = g.leaf(list(x.shape), 0.0, 1.0)
+    y = g.registers[b]
+    if name == "bpr_loss":
+        return g.op(name, [a, b], [], F.softplus(y - x).mean())
+    if name == "huber_loss":
+        return g.op(name, [a, b], [0.6], F.huber_loss(x, y, delta=0.6))
+    by_name = {"bce_with_logits_loss": F.binary_cross_entropy_with_logits}
+    return g.op(name, [a, b], [], by_name.get(name, getattr(F, name, None))(x, y))
+
+
+def numbers(t):
+    return " ".join(f"{v:.17g}" for v in t.detach().reshape(-1).tolist())
+
+
+def make(number):
+    g = Graph(number)
+    g.leaf([g.random.randint(1, 4) for _ in range(g.random.randint(1, 3))])
+    kinds = [unary, unary, binary, binary, binary, shape, shape, reduction, product, lookup]
+    last = 0
+    for _ in range(g.random.randint(4, 10)):
+        floating = [r for r, t in enumerate(g.registers) if t.is_floating_point() and
+                    t.numel() <= 100]
+        a = last if g.random.random() < 0.7 and last in floating else g.random.choice(floating)
+        last = g.tame(g.random.choice(kinds)(g, a))
+    last = loss(g, last)
+    t = g.registers[last]
+    used = [r for r in g.leaves]
+    w = torch.from_numpy(0.5 + g.uniform(t.numel())).reshape(t.shape)
+    grads = torch.autograd.grad((w * t).sum(), [g.registers[r] for r in used], allow_unused=True)
+    g.lines.append(f"value {last} : {numbers(t)}")
+    for r, d in zip(used, grads):
+        g.lines.append(f"grad {r} : {numbers(d) if d is not None else 'none'}")
+    return g.lines
+
+
+def main():
+    torch.set_num_threads(1)
+    for number in range(GRAPHS):
+        print("\n".join(make(number)))
+
+
+if __name__ == "__main__":
+    main()
