@@ -29,6 +29,8 @@ static tg_tensor *view_forward(const tg_node *n)
     if (!valid)
         return tg_reject(n, "%s as %s: the same number of elements expected", TG_TEXT(x->shape),
                          TG_TEXT(shape));
+    if (!tg_shape_is_valid(n->at, n->op->name, &shape))
+        return tg_error_tensor();
     if (!tg_is_contiguous(x))
         return tg_reject(n, "%s has gaps or another order: take tg_contiguous first",
                          TG_TEXT(x->shape));

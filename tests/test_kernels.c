@@ -245,9 +245,10 @@ static map_run map_run_random(const tg_type_kernels *k, int type, int r, int kin
                               tg_rng *rng)
 {
     const double scale = n % 2 ? 4 : 1, low = scale * rows[r].low, high = scale * rows[r].high;
-    return map_run_new(k, r, kind, array_random(type, n, rng, -2, 2),
-                       array_random(type, n, rng, low, high),
-                       array_random(type, n, rng, low, high));
+    const array g = array_random(type, n, rng, -2, 2);
+    const array a = array_random(type, n, rng, low, high);
+    const array b = array_random(type, n, rng, low, high);
+    return map_run_new(k, r, kind, g, a, b);
 }
 
 static void map_run_free(map_run *m)
@@ -394,10 +395,11 @@ typedef struct slot {
     array p, g, m, v;
 } slot;
 
-static slot slot_random(int type, int64_t n, double low, double high, tg_rng *rng)
+static slot slot_random(int type, int64_t n, tg_rng *rng)
 {
-    return (slot){array_random(type, n, rng, low, high), array_random(type, n, rng, low, high),
-                  array_random(type, n, rng, -1, 1), array_random(type, n, rng, 0, 1)};
+    const array p = array_random(type, n, rng, -1, 1), g = array_random(type, n, rng, -1, 1);
+    const array m = array_random(type, n, rng, -1, 1), v = array_random(type, n, rng, 0, 1);
+    return (slot){p, g, m, v};
 }
 
 static slot slot_copy(const slot *s)
@@ -426,7 +428,7 @@ Test(kernels, adam__agrees_with_its_formula)
     EACH_SET(set, type)
         for (int64_t n = 0; n < 2 * 70; n++) {
             const bool given = n % 2;
-            slot s = slot_random(type, n / 2, -1, 1, &rng), old = slot_copy(&s);
+            slot s = slot_random(type, n / 2, &rng), old = slot_copy(&s);
             set->type[type]->adam(n / 2, s.p.data, given ? s.g.data : NULL, s.m.data, s.v.data, &u);
             for (int64_t i = 0; i < n / 2; i++) {
                 const double p = get(&old.p, i), g = (given ? get(&s.g, i) : 0) + 0.1 * p;
@@ -448,7 +450,7 @@ Test(kernels, adam__sets_subnormal_moments_to_zero)
     EACH_SET(set, type)
     {
         const double least = type ? DBL_MIN : FLT_MIN;
-        slot s = slot_random(type, 40, -1, 1, &rng);
+        slot s = slot_random(type, 40, &rng);
         for (int i = 0; i < 40; i++) {
             put(&s.m, i, i % 2 ? -1.5 * least : -2 * least);
             put(&s.v, i, i % 2 ? 1.5 * least : 2 * least);
@@ -470,7 +472,7 @@ Test(kernels, sgd__agrees_with_its_formula)
         for (int64_t n = 0; n < 8 * 40; n++) {
             const bool given = n & 1, moving = n & 2;
             const tg_sgd_update u = {0.1, moving ? 0.9 : 0, n & 4 ? 0.01 : 0};
-            slot s = slot_random(type, n / 8, -1, 1, &rng), old = slot_copy(&s);
+            slot s = slot_random(type, n / 8, &rng), old = slot_copy(&s);
             set->type[type]->sgd(n / 8, s.p.data, given ? s.g.data : NULL,
                                  moving ? s.v.data : NULL, &u);
             for (int64_t i = 0; i < n / 8; i++) {
@@ -494,7 +496,7 @@ static array output(const tg_type_kernels *k, int type, int which)
     enum { N = 1100, M = 31, K = 35 };
     tg_rng rng = {.seed = 11};
     const int r = which / TG_MAPS, kind = which % TG_MAPS, p = which - MAPS, n = p & 4 ? 1 : 29;
-    slot s = slot_random(type, N, -1, 1, &rng);
+    slot s = slot_random(type, N, &rng);
     array out = array_copy(&s.p);
     if (which < MAPS && rows[r].of[kind]) {
         map_run m = map_run_random(k, type, r, kind, N, &rng);

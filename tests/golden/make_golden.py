@@ -5,7 +5,7 @@
 
 Each run becomes tests/golden/RUN.safetensors: the initial weights (start.*), the batches, the loss
 of every step, gradients of some steps (gradient_0.*), the final weights (end.*). Dropout masks are
-not written down: they are computed here by the rule of tensor/kernels/kernels.h, from the same seed.
+not written down: the rule of tensor/kernels/kernels.h gives them here too, from the same seed.
 The committed numbers are of torch 1.13.
 """
 import json
@@ -114,7 +114,8 @@ def sparse_adam(model, lr):
 RUNS = {
     "adam": (NCF, False, lambda m: [torch.optim.Adam(m.parameters(), lr=5e-3)], 100, (0, 50)),
     "adam_decay": (NCF, False,
-                   lambda m: [torch.optim.Adam(m.parameters(), lr=5e-3, weight_decay=1e-2)], 20, (0,)),
+                   lambda m: [torch.optim.Adam(m.parameters(), lr=5e-3, weight_decay=1e-2)],
+                   20, (0,)),
     "sparse_adam": (NCF, True, lambda m: sparse_adam(m, 5e-3), 20, (0,)),
     "sgd": (NCF, False,
             lambda m: [torch.optim.SGD(m.parameters(), lr=5e-3, momentum=0.9)], 20, (0,)),

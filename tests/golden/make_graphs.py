@@ -212,7 +212,8 @@ def reduction(g, a):
     keep = g.random.random() < 0.5
     torch_name = {"sum_dim": "sum", "mean_dim": "mean", "max_dim": "amax", "min_dim": "amin",
                   "var_dim": "var", "logsumexp": "logsumexp"}[name]
-    return g.op(name, [a], [int(keep)] + dims, getattr(torch, torch_name)(x, dim=dims, keepdim=keep))
+    value = getattr(torch, torch_name)(x, dim=dims, keepdim=keep)
+    return g.op(name, [a], [int(keep)] + dims, value)
 
 
 def product(g, a):
