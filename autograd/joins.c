@@ -24,7 +24,7 @@ static tg_tensor *pad_forward(const tg_node *n)
     const tg_tensor *x = n->in[0];
     const pad_attr *a = n->attr;
     const int dim = tg_dimension(&x->shape, a->dim);
-    if (dim < 0 || a->start < 0 || a->start > a->size - x->shape.size[dim])
+    if (dim < 0 || a->start < 0 || a->size < a->start || a->start > a->size - x->shape.size[dim])
         return tg_reject(n, "%s from %lld on in dimension %d of size %lld", TG_TEXT(x->shape),
                          (long long)a->start, a->dim, (long long)a->size);
     tg_shape shape = x->shape;
@@ -74,7 +74,8 @@ static tg_tensor *cat_forward(const tg_node *n)
             return tg_reject(n, "%s %s and %s %s: one dtype and equal sizes beside dimension %d "
                              "expected", tg_dtype_name(first->dtype), TG_TEXT(first->shape),
                              tg_dtype_name(x->dtype), TG_TEXT(x->shape), dim);
-        shape.size[dim] += x->shape.size[dim];
+        if (__builtin_add_overflow(shape.size[dim], x->shape.size[dim], &shape.size[dim]))
+            return tg_reject(n, "more elements than memory can hold");
     }
     tg_tensor *y = tg_result(n, first->dtype, shape);
     int64_t start = 0;

@@ -3,7 +3,6 @@
 #include <pthread.h>
 #include <sched.h>
 #include <stdatomic.h>
-#include <stdbool.h>
 #include <unistd.h>
 
 #include "tensor/tensor-internal.h"
@@ -33,8 +32,6 @@ static struct {
           .wake = PTHREAD_COND_INITIALIZER,
           .wanted = 1};
 
-static _Thread_local bool inside; /* a body runs in this thread */
-
 void tg_set_num_threads(int threads)
 {
     if (threads < 1)
@@ -49,14 +46,12 @@ int tg_num_threads(void)
 
 static void job_run(job *j)
 {
-    inside = true;
     for (;;) {
         const int64_t begin = (int64_t)atomic_fetch_add(&j->next, 1) * j->share;
         if (begin >= j->count)
             break;
         j->body(j->context, begin, tg_min(begin + j->share, j->count));
     }
-    inside = false;
 }
 
 static void *worker(void *seen_number)
@@ -98,8 +93,8 @@ void tg_parallel_for(int64_t count, int64_t grain,
     if (count <= 0)
         return;
     const int64_t grains = (count + grain - 1) / grain;
-    /* A second thread of the program that comes while the pool is busy works alone. */
-    if (grains == 1 || pool.wanted == 1 || inside || pthread_mutex_trylock(&pool.owner) != 0) {
+    /* Whoever comes while the pool is busy works alone: a body, or another thread of the program. */
+    if (grains == 1 || pool.wanted == 1 || pthread_mutex_trylock(&pool.owner) != 0) {
         body(context, 0, count);
         return;
     }

@@ -378,4 +378,8 @@ Test(op_shapes, misuse__by_impossible_sizes_is_named)
     IMPOSSIBLE(tg_view(none, huge, huge, 0));
     IMPOSSIBLE(tg_pad(one, 0, 0, INT64_MIN));
     IMPOSSIBLE(tg_pad(one, 0, 0, INT64_MAX));
+    tg_tensor *half = tg_expand(one, INT64_C(1) << 59), *many[16];
+    for (int i = 0; i < 16; i++)
+        many[i] = half;
+    IMPOSSIBLE(tg_cat_at(TG_HERE, 0, many, 16));
 }

@@ -7,9 +7,10 @@
  * TAPEGRAD_KERNELS names.
  *
  * Arrays are contiguous unless a stride stands beside them. An output may be one of the inputs,
- * element for element, but not overlap it otherwise. AVX2, AVX-512 and NEON give the same bits:
- * each element of a product is one chain of fused multiply-adds in the order of the inner index
- * (a fixed number of chains where c is one column), each sum has a fixed number of lanes.
+ * element for element, but not overlap it otherwise. AVX2, AVX-512 and NEON give the same bits, as
+ * far as libm does (exp, tanh, ...): each element of a product is one chain of fused multiply-adds
+ * in the order of the inner index (a fixed number of chains where c is one column), each sum has a
+ * fixed number of lanes.
  */
 #ifndef TG_KERNELS_H
 #define TG_KERNELS_H
