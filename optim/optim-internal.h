@@ -12,21 +12,36 @@
 #include "tensor/compute-internal.h"
 
 typedef struct tg_slot {
+    char *name;                /* "MLP_layers.linear_1.weight" */
     tg_tensor *param;
     tg_tensor *first, *second; /* moments of the parameter's shape; NULL where not kept */
+    tg_tensor *steps;          /* () i64: updates so far */
+    double lr, weight_decay;
     int32_t *row;              /* scratch: which row of a sparse gradient is row r's, or -1 */
-    int64_t steps;             /* updates so far */
 } tg_slot;
 
 struct tg_optimizer {
     int64_t count;
     tg_slot *slot;
-    void (*update)(tg_optimizer *opt, tg_slot *slot); /* slot->param->grad is not NULL */
+    double lr_factor;
+    void (*update)(const tg_optimizer *opt, tg_slot *slot); /* slot->param->grad is not NULL */
 };
 
 /* An optimiser of `size` bytes over all parameters of m, with `moments` (0, 1 or 2) a parameter. */
-void *tg_optimizer_alloc(size_t size, const tg_module *m, int moments,
-                         void (*update)(tg_optimizer *opt, tg_slot *slot));
+void *tg_optimizer_alloc(size_t size, const tg_module *m, int moments, double lr,
+                         double weight_decay,
+                         void (*update)(const tg_optimizer *opt, tg_slot *slot));
+
+/* The learning rate of a parameter now, and the number of the update that is made. */
+static inline double tg_lr(const tg_optimizer *opt, const tg_slot *slot)
+{
+    return slot->lr * opt->lr_factor;
+}
+
+static inline double tg_steps(const tg_slot *slot)
+{
+    return (double)*(const int64_t *)slot->steps->data;
+}
 
 /* Elements offset .. offset + n of a parameter; g their gradient, or NULL for zeros. */
 typedef void (*tg_run)(const void *context, const tg_slot *slot, int64_t offset, int64_t n,
@@ -41,7 +56,8 @@ static inline void *tg_at(const tg_tensor *t, int64_t offset)
     return t ? (char *)t->data + offset * (int64_t)tg_dtype_size(t->dtype) : NULL;
 }
 
-/* `value`, or the default where it is zero; negative or not finite is misuse. */
-double tg_option(const char *optimizer, const char *name, double value, double otherwise);
+/* `value`, or the default where it is zero; negative, not finite, or `bound` and more is misuse. */
+double tg_option(const char *optimizer, const char *name, double value, double otherwise,
+                 double bound);
 
 #endif

@@ -5,8 +5,9 @@
  *     ...
  *     tg_zero_grad(opt);  tg_backward(loss);  tg_optimizer_step(opt);
  *
- * Options are named; one that is left out or zero has the default in brackets. Parameters without a
- * gradient (grad == NULL) are left alone.
+ * Options are named; one that is left out or zero has the default in brackets; one that makes no
+ * sense is misuse. Parameters without a gradient (grad == NULL) are left alone. g stands for the
+ * gradient plus weight_decay * p, unless said otherwise.
  */
 #ifndef TG_OPTIM_OPTIM_H
 #define TG_OPTIM_OPTIM_H
@@ -18,18 +19,20 @@ typedef struct tg_optimizer tg_optimizer;
 typedef struct tg_sgd_options {
     double lr;           /* learning rate [1e-3] */
     double momentum;     /* [0] */
-    double weight_decay; /* adds weight_decay * p to the gradient [0] */
+    double weight_decay; /* [0] */
+    bool nesterov;       /* needs a momentum */
 } tg_sgd_options;
 
-/* v = momentum v + g;  p -= lr v   (torch.optim.SGD, dampening 0; v starts as the first g) */
+/* v = momentum v + g;  p -= lr v, with nesterov p -= lr (g + momentum v)
+ * (torch.optim.SGD, dampening 0; v starts as the first g) */
 #define tg_sgd(m, ...) tg_sgd_new(&(m)->base, (tg_sgd_options){__VA_ARGS__})
 tg_optimizer *tg_sgd_new(const tg_module *m, tg_sgd_options options);
 
 typedef struct tg_adam_options {
     double lr;           /* learning rate [1e-3] */
-    double beta1, beta2; /* decay of the moments [0.9, 0.999] */
+    double beta1, beta2; /* decay of the moments, below 1 [0.9, 0.999] */
     double eps;          /* [1e-8] */
-    double weight_decay; /* adds weight_decay * p to the gradient (L2, not AdamW) [0] */
+    double weight_decay; /* [0; tg_adamw 0.01] */
 } tg_adam_options;
 
 /* m = b1 m + (1 - b1) g;  v = b2 v + (1 - b2) g^2
@@ -39,11 +42,36 @@ typedef struct tg_adam_options {
 #define tg_adam(m, ...) tg_adam_new(&(m)->base, (tg_adam_options){__VA_ARGS__})
 tg_optimizer *tg_adam_new(const tg_module *m, tg_adam_options options);
 
+/* The same with the plain gradient, after p -= lr weight_decay p        (torch.optim.AdamW) */
+#define tg_adamw(m, ...) tg_adamw_new(&(m)->base, (tg_adam_options){__VA_ARGS__})
+tg_optimizer *tg_adamw_new(const tg_module *m, tg_adam_options options);
+
 /* torch.optim.SparseAdam for row-sparse gradients: only the rows present are touched, and
  * p -= lr sqrt(1 - b2^t) / (1 - b1^t) * m / (sqrt(v) + eps). Dense gradients are treated as by
  * tg_adam. weight_decay applies to dense gradients alone. */
 #define tg_sparse_adam(m, ...) tg_sparse_adam_new(&(m)->base, (tg_adam_options){__VA_ARGS__})
 tg_optimizer *tg_sparse_adam_new(const tg_module *m, tg_adam_options options);
+
+typedef struct tg_adagrad_options {
+    double lr;           /* [1e-2] */
+    double eps;          /* [1e-10] */
+    double weight_decay; /* [0] */
+} tg_adagrad_options;
+
+/* v = v + g^2;  p -= lr g / (sqrt(v) + eps)        (torch.optim.Adagrad) */
+#define tg_adagrad(m, ...) tg_adagrad_new(&(m)->base, (tg_adagrad_options){__VA_ARGS__})
+tg_optimizer *tg_adagrad_new(const tg_module *m, tg_adagrad_options options);
+
+typedef struct tg_rmsprop_options {
+    double lr;           /* [1e-2] */
+    double alpha;        /* decay of v, below 1 [0.99] */
+    double eps;          /* [1e-8] */
+    double weight_decay; /* [0] */
+} tg_rmsprop_options;
+
+/* v = alpha v + (1 - alpha) g^2;  p -= lr g / (sqrt(v) + eps)        (torch.optim.RMSprop) */
+#define tg_rmsprop(m, ...) tg_rmsprop_new(&(m)->base, (tg_rmsprop_options){__VA_ARGS__})
+tg_optimizer *tg_rmsprop_new(const tg_module *m, tg_rmsprop_options options);
 
 void tg_optimizer_free(tg_optimizer *opt);
 
@@ -52,5 +80,53 @@ void tg_zero_grad(tg_optimizer *opt);
 
 /* One update of all parameters from their gradients. */
 void tg_optimizer_step(tg_optimizer *opt);
+
+/* ---- groups and schedules -------------------------------------------------------------------- */
+
+/* Another learning rate and weight decay for the parameters of a module inside the optimiser's. */
+void tg_optimizer_group(tg_optimizer *opt, const tg_module *part, double lr, double weight_decay);
+
+/* From now on every learning rate is what it was set to, times `factor`: the rest of this section
+ * gives factors for update (or epoch) number `step`, from 0.
+ *
+ *     tg_set_lr_factor(opt, tg_schedule_cosine(epoch, epochs));
+ */
+void tg_set_lr_factor(tg_optimizer *opt, double factor);
+
+double tg_schedule_step(int64_t step, int64_t size, double gamma); /* gamma^(step / size) */
+double tg_schedule_cosine(int64_t step, int64_t steps);            /* from 1 to 0 at `steps` */
+double tg_schedule_warmup(int64_t step, int64_t steps);            /* linear, 1 from `steps` - 1 */
+/* From 1 / 25 to 1 in the first 0.3 of `steps`, to 1 / 250000 at the last; cosine both times
+ * (torch.optim.lr_scheduler.OneCycleLR of max_lr = lr, without its momentum). */
+double tg_schedule_one_cycle(int64_t step, int64_t steps);
+
+/* Falls by `factor` whenever `patience` + 1 values in a row were none better than the best so far
+ * by a ten-thousandth of it (torch.optim.lr_scheduler.ReduceLROnPlateau). */
+typedef struct tg_plateau {
+    double factor; /* [0.1] */
+    int patience;  /* [0] */
+    double best;   /* state, as are the next two */
+    int bad;
+    double now;
+} tg_plateau;
+double tg_schedule_plateau(tg_plateau *p, double value);
+
+/* ---- gradients before the step --------------------------------------------------------------- */
+
+/* Scale all gradients so that the norm of them together is at most max_norm; gives the norm that
+ * they had. */
+double tg_clip_grad_norm(const tg_module *m, double max_norm);
+/* Cut every element to -bound .. bound. */
+void tg_clip_grad_value(const tg_module *m, double bound);
+
+/* ---- state ----------------------------------------------------------------------------------- */
+
+/* Moments and numbers of steps: "NAME.first", "NAME.second", "NAME.steps" for parameter NAME. The
+ * first two belong to the optimiser; end it with tg_state_dict_release. */
+tg_state_dict tg_optimizer_state_dict(tg_optimizer *opt);
+
+/* Copy them back into an optimiser of the same kind and module; TG_EFORMAT, naming what is missing
+ * or of another shape, otherwise. */
+tg_status tg_optimizer_load_state_dict(tg_optimizer *opt, const tg_state_dict *state);
 
 #endif

@@ -1,4 +1,4 @@
-#include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -16,20 +16,27 @@ static void *allocate(size_t bytes)
     return p;
 }
 
-void *tg_optimizer_alloc(size_t size, const tg_module *m, int moments,
-                         void (*update)(tg_optimizer *opt, tg_slot *slot))
+void *tg_optimizer_alloc(size_t size, const tg_module *m, int moments, double lr,
+                         double weight_decay,
+                         void (*update)(const tg_optimizer *opt, tg_slot *slot))
 {
     tg_optimizer *opt = allocate(size);
     tg_state_dict state = tg_module_state_dict(m);
     opt->update = update;
+    opt->lr_factor = 1;
     opt->count = state.count;
     opt->slot = allocate((size_t)state.count * sizeof *opt->slot);
     for (int64_t i = 0; i < state.count; i++) {
         tg_tensor *p = state.entry[i].tensor;
+        char *name = allocate(strlen(state.entry[i].name) + 1);
         opt->slot[i] = (tg_slot){
+            .name = strcpy(name, state.entry[i].name),
             .param = p,
             .first = moments > 0 ? tg_owned_at(TG_HERE, p->dtype, p->shape) : NULL,
             .second = moments > 1 ? tg_owned_at(TG_HERE, p->dtype, p->shape) : NULL,
+            .steps = tg_owned_at(TG_HERE, TG_I64, (tg_shape){.ndim = 0}),
+            .lr = lr,
+            .weight_decay = weight_decay,
         };
     }
     tg_state_dict_release(&state);
@@ -41,7 +48,9 @@ void tg_optimizer_free(tg_optimizer *opt)
     for (int64_t i = 0; opt && i < opt->count; i++) {
         tg_free(opt->slot[i].first);
         tg_free(opt->slot[i].second);
+        tg_free(opt->slot[i].steps);
         free(opt->slot[i].row);
+        free(opt->slot[i].name);
     }
     if (opt)
         free(opt->slot);
@@ -58,17 +67,81 @@ void tg_optimizer_step(tg_optimizer *opt)
 {
     for (int64_t i = 0; i < opt->count; i++)
         if (opt->slot[i].param->grad) {
-            opt->slot[i].steps++;
+            ++*(int64_t *)opt->slot[i].steps->data;
             opt->update(opt, &opt->slot[i]);
         }
 }
 
-double tg_option(const char *optimizer, const char *name, double value, double otherwise)
+double tg_option(const char *optimizer, const char *name, double value, double otherwise,
+                 double bound)
 {
-    if (!(value >= 0) || !isfinite(value))
-        tg_misuse("tg_optimizer", optimizer, "%s = %g; 0 (for the default) or more expected", name,
-                  value);
+    if (!(value >= 0 && value < bound)) {
+        tg_misuse("tg_optimizer", optimizer, "%s = %g; 0 (for the default) to below %g expected",
+                  name, value, bound);
+        return otherwise;
+    }
     return value > 0 ? value : otherwise;
+}
+
+/* ---- groups ---------------------------------------------------------------------------------- */
+
+void tg_optimizer_group(tg_optimizer *opt, const tg_module *part, double lr, double weight_decay)
+{
+    tg_state_dict state = tg_module_state_dict(part);
+    for (int64_t i = 0; i < state.count; i++)
+        for (int64_t k = 0; k < opt->count; k++)
+            if (opt->slot[k].param == state.entry[i].tensor) {
+                opt->slot[k].lr = lr;
+                opt->slot[k].weight_decay = weight_decay;
+            }
+    tg_state_dict_release(&state);
+}
+
+void tg_set_lr_factor(tg_optimizer *opt, double factor)
+{
+    opt->lr_factor = factor;
+}
+
+/* ---- state ----------------------------------------------------------------------------------- */
+
+/* The parts of a slot that are saved, by name. */
+enum { PARTS = 3 };
+static const char *const part_names[PARTS] = {"first", "second", "steps"};
+
+static tg_tensor *slot_part(const tg_slot *slot, int part, char *name, size_t size)
+{
+    snprintf(name, size, "%s.%s", slot->name, part_names[part]);
+    return part == 0 ? slot->first : part == 1 ? slot->second : slot->steps;
+}
+
+tg_state_dict tg_optimizer_state_dict(tg_optimizer *opt)
+{
+    tg_state_dict state = {0};
+    char name[512];
+    for (int64_t i = 0; i < opt->count; i++)
+        for (int part = 0; part < PARTS; part++) {
+            tg_tensor *t = slot_part(&opt->slot[i], part, name, sizeof name);
+            if (t)
+                tg_state_dict_add(&state, name, t);
+        }
+    return state;
+}
+
+tg_status tg_optimizer_load_state_dict(tg_optimizer *opt, const tg_state_dict *state)
+{
+    char name[512], expected[TG_SHAPE_TEXT];
+    for (int copies = 0; copies < 2; copies++) /* first look, then copy: all or nothing */
+        for (int64_t i = 0; i < opt->count; i++)
+            for (int part = 0; part < PARTS; part++) {
+                tg_tensor *t = slot_part(&opt->slot[i], part, name, sizeof name);
+                const tg_tensor *from = t ? tg_state_dict_get(state, name) : NULL;
+                if (t && (!from || !tg_shape_equal(&t->shape, &from->shape)))
+                    return tg_failure(TG_EFORMAT, "%s: missing, or not of the shape %s", name,
+                                      tg_shape_format(&t->shape, expected));
+                if (t && copies)
+                    tg_copy_elements(t, from);
+            }
+    return TG_OK;
 }
 
 /* ---- runs ------------------------------------------------------------------------------------ */

@@ -1,8 +1,11 @@
+#include <math.h>
+
 #include "optim/optim-internal.h"
 
 typedef struct sgd {
     tg_optimizer base;
-    tg_sgd_update update;
+    double momentum;
+    bool nesterov;
 } sgd;
 
 static void sgd_run(const void *context, const tg_slot *slot, int64_t offset, int64_t n,
@@ -12,19 +15,23 @@ static void sgd_run(const void *context, const tg_slot *slot, int64_t offset, in
         ->sgd(n, tg_at(slot->param, offset), g, tg_at(slot->first, offset), context);
 }
 
-static void sgd_update(tg_optimizer *opt, tg_slot *slot)
+static void sgd_update(const tg_optimizer *opt, tg_slot *slot)
 {
-    const tg_sgd_update *u = &((sgd *)opt)->update;
-    tg_for_runs(slot, u->momentum > 0 || u->weight_decay > 0, sgd_run, u);
+    const sgd *o = (const sgd *)opt;
+    const tg_sgd_update u = {.lr = tg_lr(opt, slot), .momentum = o->momentum,
+                             .weight_decay = slot->weight_decay, .nesterov = o->nesterov};
+    tg_for_runs(slot, u.momentum > 0 || u.weight_decay > 0, sgd_run, &u);
 }
 
 tg_optimizer *tg_sgd_new(const tg_module *m, tg_sgd_options options)
 {
-    sgd *opt = tg_optimizer_alloc(sizeof *opt, m, options.momentum > 0 ? 1 : 0, sgd_update);
-    opt->update = (tg_sgd_update){
-        .lr = tg_option("sgd", "lr", options.lr, 1e-3),
-        .momentum = tg_option("sgd", "momentum", options.momentum, 0),
-        .weight_decay = tg_option("sgd", "weight_decay", options.weight_decay, 0),
-    };
+    const double momentum = tg_option("sgd", "momentum", options.momentum, 0, INFINITY);
+    if (options.nesterov && momentum == 0)
+        tg_misuse("tg_optimizer", "sgd", "nesterov without a momentum");
+    sgd *opt = tg_optimizer_alloc(
+        sizeof *opt, m, momentum > 0 ? 1 : 0, tg_option("sgd", "lr", options.lr, 1e-3, INFINITY),
+        tg_option("sgd", "weight_decay", options.weight_decay, 0, INFINITY), sgd_update);
+    opt->momentum = momentum;
+    opt->nesterov = options.nesterov;
     return &opt->base;
 }

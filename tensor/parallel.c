@@ -93,7 +93,7 @@ void tg_parallel_for(int64_t count, int64_t grain,
     if (count <= 0)
         return;
     const int64_t grains = (count + grain - 1) / grain;
-    /* Whoever comes while the pool is busy works alone: a body, or another thread of the program. */
+    /* Whoever comes while the pool is busy works alone: a body, or another thread. */
     if (grains == 1 || pool.wanted == 1 || pthread_mutex_trylock(&pool.owner) != 0) {
         body(context, 0, count);
         return;

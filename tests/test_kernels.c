@@ -423,7 +423,7 @@ static void expect_near(const tg_kernels *set, const char *what, const array *a,
 Test(kernels, adam__agrees_with_its_formula)
 {
     const tg_adam_update u = {.beta1 = 0.9, .beta2 = 0.9, .eps = 0.01, .weight_decay = 0.1,
-                              .rate = 0.125, .root_scale = 1.7};
+                              .shrink = 0.75, .rate = 0.125, .root_scale = 1.7};
     tg_rng rng = {.seed = 8};
     EACH_SET(set, type)
         for (int64_t n = 0; n < 2 * 70; n++) {
@@ -436,7 +436,7 @@ Test(kernels, adam__agrees_with_its_formula)
                 const double v = 0.9 * get(&old.v, i) + (1 - 0.9) * g * g;
                 expect_near(set, "m", &s.m, i, m);
                 expect_near(set, "v", &s.v, i, v);
-                expect_near(set, "p", &s.p, i, p - 0.125 * m / (1.7 * sqrt(v) + 0.01));
+                expect_near(set, "p", &s.p, i, 0.75 * p - 0.125 * m / (1.7 * sqrt(v) + 0.01));
             }
             slot_free(&s), slot_free(&old);
         }
@@ -445,7 +445,8 @@ Test(kernels, adam__agrees_with_its_formula)
 /* Moments that only decay would be subnormal in the end, and slow for ever after. */
 Test(kernels, adam__sets_subnormal_moments_to_zero)
 {
-    const tg_adam_update u = {.beta1 = 0.5, .beta2 = 0.5, .eps = 1e-8, .root_scale = 1};
+    const tg_adam_update u = {.beta1 = 0.5, .beta2 = 0.5, .eps = 1e-8, .shrink = 1,
+                              .root_scale = 1};
     tg_rng rng = {.seed = 9};
     EACH_SET(set, type)
     {
@@ -471,7 +472,8 @@ Test(kernels, sgd__agrees_with_its_formula)
     EACH_SET(set, type)
         for (int64_t n = 0; n < 8 * 40; n++) {
             const bool given = n & 1, moving = n & 2;
-            const tg_sgd_update u = {0.1, moving ? 0.9 : 0, n & 4 ? 0.01 : 0};
+            const tg_sgd_update u = {.lr = 0.1, .momentum = moving ? 0.9 : 0,
+                                     .weight_decay = n & 4 ? 0.01 : 0};
             slot s = slot_random(type, n / 8, &rng), old = slot_copy(&s);
             set->type[type]->sgd(n / 8, s.p.data, given ? s.g.data : NULL,
                                  moving ? s.v.data : NULL, &u);
@@ -512,9 +514,9 @@ static array output(const tg_type_kernels *k, int type, int which)
         k->dropout_mask(N, out.data, &(tg_mask_draw){.threshold = 30000, .scale = 1.9});
     } else if (which == ADAM) {
         k->adam(N, out.data, s.g.data, s.m.data, s.v.data,
-                &(tg_adam_update){0.9, 0.999, 1e-8, 0.01, 1e-3, 1.7});
+                &(tg_adam_update){0.9, 0.999, 1e-8, 0.01, 0.9, 1e-3, 1.7});
     } else if (which == SGD) {
-        k->sgd(N, out.data, s.g.data, s.v.data, &(tg_sgd_update){0.1, 0.9, 0.01});
+        k->sgd(N, out.data, s.g.data, s.v.data, &(tg_sgd_update){0.1, 0.9, 0.01, true});
     }
     slot_free(&s);
     return out;

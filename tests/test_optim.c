@@ -114,7 +114,43 @@ static const double sparse_adam_plain[] = {
     0.15676790708039728, -0.40812779503684266, 0.47232665315706102, 0, -0.5302832925598242,
     0.40528329255982426};
 
-enum { SGD, ADAM, SPARSE_ADAM };
+/* SGD(p, 0.1, momentum=0.9, weight_decay=0.2, nesterov=True) */
+static const double sgd_nesterov[] = {
+    -0.27194067006279565, 0.41107720975507717, -0.56893523062510665, 0.49037162727501477,
+    0.26054601898338908, -0.59671358379016715, 0.22159159329355613, 0, -0.56626618329355616,
+    0.49064463747016718};
+/* AdamW(p, 0.05, (0.8, 0.95), 0.01) */
+static const double adamw_plain[] = {
+    -0.48311173531471041, 0.40693324446906393, -0.39058370235605028, 0.73410749185175084,
+    0.22060939940672197, -0.47175932727753417, 0.42521222130228264, 0, -0.55447900119287485,
+    0.42985353275525762};
+/* AdamW(p, 0.05, (0.8, 0.95), 0.01, weight_decay=0.2) */
+static const double adamw_decay[] = {
+    -0.45282532265480102, 0.38852202506212846, -0.37174903813323745, 0.69508657324287892,
+    0.2120441466236743, -0.44928381510155535, 0.39824979812583439, 0, -0.52642290479749021,
+    0.40873788612236522};
+/* Adagrad(p, 0.05, eps=0.01) */
+static const double adagrad_plain[] = {
+    -0.57692307692307687, 0.32098731728515661, -0.31241963337101875, 0.67983861236816967,
+    0.17401960784313725, -0.42450495049504949, 0.45192307692307693, 0, -0.54950495049504955,
+    0.42450495049504949};
+/* Adagrad(p, 0.05, eps=0.01, weight_decay=0.2) */
+static const double adagrad_decay[] = {
+    -0.51240868404946083, 0.29322615890015585, -0.30180044524477417, 0.65189978021863626,
+    0.10940189700888989, -0.33918523042299636, 0.33632028956076065, 0, -0.42122399938362254,
+    0.30303807216813911};
+/* RMSprop(p, 0.05, alpha=0.8, eps=0.01) */
+static const double rmsprop_plain[] = {
+    -0.52237560597279287, 0.42648004085985519, -0.38649481688907494, 0.73911770049604197,
+    0.23201743374247447, -0.48435807791394647, 0.39737560597279287, 0, -0.60935807791394647,
+    0.48435807791394647};
+/* RMSprop(p, 0.05, alpha=0.8, eps=0.01, weight_decay=0.2) */
+static const double rmsprop_decay[] = {
+    -0.36539872447375799, 0.33921954857583747, -0.35312780980695702, 0.66594942623816733,
+    0.12062627140798905, -0.31150272622140629, 0.16800628695731387, 0, -0.34977610162443012,
+    0.2509689941888274};
+
+enum { SGD, NESTEROV, ADAM, ADAMW, SPARSE_ADAM, ADAGRAD, RMSPROP };
 
 typedef struct setting {
     const char *name;
@@ -130,6 +166,13 @@ static const setting settings[] = {
     {"sgd, momentum and weight decay", SGD, 0.9, 0.2, sgd_both},
     {"adam", ADAM, 0, 0, adam_plain},
     {"adam, weight decay", ADAM, 0, 0.2, adam_decay},
+    {"sgd, nesterov", NESTEROV, 0.9, 0.2, sgd_nesterov},
+    {"adamw", ADAMW, 0, 0, adamw_plain},
+    {"adamw, weight decay", ADAMW, 0, 0.2, adamw_decay},
+    {"adagrad", ADAGRAD, 0, 0, adagrad_plain},
+    {"adagrad, weight decay", ADAGRAD, 0, 0.2, adagrad_decay},
+    {"rmsprop", RMSPROP, 0, 0, rmsprop_plain},
+    {"rmsprop, weight decay", RMSPROP, 0, 0.2, rmsprop_decay},
     {"sparse_adam", SPARSE_ADAM, 0, 0, sparse_adam_plain},
     {"sparse_adam, weight decay", SPARSE_ADAM, 0, 0.2, sparse_adam_plain}, /* of no effect here */
 };
@@ -137,10 +180,19 @@ enum { SETTINGS = sizeof settings / sizeof *settings };
 
 static tg_optimizer *optimizer_new(const setting *s, pair *m)
 {
-    if (s->kind == SGD)
-        return tg_sgd(m, .lr = 0.1, .momentum = s->momentum, .weight_decay = s->weight_decay);
-    const tg_adam_options o = {0.05, 0.8, 0.95, 0.01, s->weight_decay};
-    return (s->kind == ADAM ? tg_adam_new : tg_sparse_adam_new)(&m->base, o);
+    const double decay = s->weight_decay;
+    const tg_adam_options o = {0.05, 0.8, 0.95, 0.01, decay};
+    switch (s->kind) {
+    case ADAM: return tg_adam_new(&m->base, o);
+    case ADAMW: return tg_adamw_new(&m->base, o);
+    case SPARSE_ADAM: return tg_sparse_adam_new(&m->base, o);
+    case ADAGRAD: return tg_adagrad(m, .lr = 0.05, .eps = 0.01, .weight_decay = decay);
+    case RMSPROP:
+        return tg_rmsprop(m, .lr = 0.05, .alpha = 0.8, .eps = 0.01, .weight_decay = decay);
+    default:
+        return tg_sgd(m, .lr = 0.1, .momentum = s->momentum, .weight_decay = decay,
+                      .nesterov = s->kind == NESTEROV);
+    }
 }
 
 /* Within 4 units in the last place of 1; the weights are smaller. */
@@ -240,6 +292,19 @@ static void step_with_vector(const pair *m, tg_optimizer *opt)
     tg_step_end();
 }
 
+/* How far the first step moves a parameter of 0.75 whose gradient is 1. */
+static double first_step(const setting *s)
+{
+    const double g = 1 + s->weight_decay * 0.75;
+    switch (s->kind) {
+    case SGD: return 0.1 * g;
+    case NESTEROV: return 0.1 * (g + s->momentum * g);
+    case ADAMW: return 0.05 * (s->weight_decay ? s->weight_decay : 0.01) * 0.75 + 0.05 / 1.01;
+    case RMSPROP: return 0.05 * g / (sqrt(0.2) * g + 0.01);
+    default: return 0.05 * g / (g + 0.01);
+    }
+}
+
 /* As in PyTorch where grad is None: neither decay nor momentum moves it, its steps do not count. */
 Test(optim, parameter__without_a_gradient_stays)
 {
@@ -252,9 +317,9 @@ Test(optim, parameter__without_a_gradient_stays)
             cr_expect_eq(tg_get(m->vector, 1), 0.75, "%s", settings[s].name);
         }
         step_with_vector(m, opt);
-        const double moved = tg_get(m->vector, 1), g = 1 + settings[s].weight_decay * 0.75;
-        const double first = settings[s].kind == SGD ? 0.1 * g : 0.05 * g / (g + 0.01);
-        cr_expect_float_eq(0.75 - moved, first, 1e-15, "%s: the first step", settings[s].name);
+        const double moved = tg_get(m->vector, 1);
+        cr_expect_float_eq(0.75 - moved, first_step(&settings[s]), 1e-15, "%s: the first step",
+                           settings[s].name);
         take_step(m, opt, 4, false);
         cr_expect_eq(tg_get(m->vector, 1), moved, "%s", settings[s].name);
         end(m, opt);
@@ -358,6 +423,7 @@ Test(optim, options__left_out_have_their_defaults)
 Test(optim, options__that_make_no_sense_are_misuse)
 {
     static const double bad[] = {-1, NAN, INFINITY, -INFINITY};
+    static const char *const names[] = {"lr", "momentum", "beta2", "eps", "weight_decay"};
     pair *m = pair_new(TG_F32, ROWS, DIM);
     tg_set_misuse(TG_MISUSE_RETURN);
     for (int i = 0; i < 4 * 5; i++) {
@@ -367,13 +433,153 @@ Test(optim, options__that_make_no_sense_are_misuse)
                             : i / 4 == 2 ? tg_adam(m, .beta2 = x)
                             : i / 4 == 3 ? tg_adam(m, .eps = x)
                                          : tg_sparse_adam(m, .weight_decay = x);
-        static const char *const names[] = {"lr", "momentum", "beta2", "eps", "weight_decay"};
         cr_expect_eq(tg_last_error()->status, TG_EMISUSE, "%s = %g", names[i / 4], x);
         cr_expect_not_null(strstr(tg_last_error()->message, names[i / 4]), "%s",
                            tg_last_error()->message);
         tg_clear_error();
         tg_optimizer_free(opt);
     }
+    for (int i = 0; i < 4; i++) {
+        tg_optimizer *opt = i == 0   ? tg_adam(m, .beta1 = 1)
+                            : i == 1 ? tg_adamw(m, .beta2 = 1.5)
+                            : i == 2 ? tg_rmsprop(m, .alpha = 1)
+                                     : tg_sgd(m, .nesterov = true);
+        cr_expect_eq(tg_last_error()->status, TG_EMISUSE, "%d", i);
+        tg_clear_error();
+        tg_optimizer_free(opt);
+    }
     tg_set_misuse(TG_MISUSE_EXIT);
     tg_module_free(&m->base);
+}
+
+/* ---- groups, schedules, clipping, state ------------------------------------------------------ */
+
+static void expect_factors(const char *what, int count, const double *now, const double *expected)
+{
+    for (int i = 0; i < count; i++)
+        cr_expect_float_eq(now[i], expected[i], 1e-12, "%s, step %d: %.17g, not %.17g", what, i,
+                           now[i], expected[i]);
+}
+
+/* StepLR(3, 0.5), CosineAnnealingLR(7), LinearLR(1/4, 1, 3), OneCycleLR(1, 10),
+ * ReduceLROnPlateau(factor=0.5, patience=1) of PyTorch 1.13, with lr 1. */
+Test(optim, schedules__give_the_numbers_of_pytorch)
+{
+    static const double step[] = {1, 1, 1, 0.5, 0.5, 0.5, 0.25, 0.25};
+    static const double cosine[] = {1, 0.95048443395120952, 0.8117449009293668,
+                                    0.61126046697815717, 0.38873953302184283,
+                                    0.18825509907063326, 0.049515566048790483, 0};
+    static const double warmup[] = {0.25, 0.5, 0.75, 1, 1, 1, 1, 1};
+    static const double cycle[] = {0.040000000000000036, 0.52000000000000002, 1,
+                                   0.95048463201347366, 0.81174565394976306,
+                                   0.61126202193628931, 0.38874197806371075,
+                                   0.18825834605023697, 0.049519367986526286,
+                                   3.9999999999999998e-06};
+    static const double value[] = {3, 2, 2, 2.5, 1.9999, 1.9998, 1.99985, 1};
+    static const double plateau[] = {1, 1, 1, 0.5, 0.5, 0.25, 0.25, 0.25};
+    tg_plateau p = {.factor = 0.5, .patience = 1};
+    double now[5][10];
+    for (int i = 0; i < 10; i++) {
+        now[0][i] = tg_schedule_step(i, 3, 0.5);
+        now[1][i] = tg_schedule_cosine(i, 7);
+        now[2][i] = tg_schedule_warmup(i, 4);
+        now[3][i] = tg_schedule_one_cycle(i, 10);
+        now[4][i] = i < 8 ? tg_schedule_plateau(&p, value[i]) : 0;
+    }
+    expect_factors("step", 8, now[0], step);
+    expect_factors("cosine", 8, now[1], cosine);
+    expect_factors("warmup", 8, now[2], warmup);
+    expect_factors("one cycle", 10, now[3], cycle);
+    expect_factors("plateau", 8, now[4], plateau);
+}
+
+Test(optim, group__has_its_own_rate_and_the_factor_scales_all)
+{
+    typedef struct two {
+        tg_module base;
+        pair *a, *b;
+    } two;
+    two *m = tg_module_new(two);
+    m->a = tg_child(m, "a", pair_new(TG_F64, ROWS, DIM));
+    m->b = tg_child(m, "b", pair_new(TG_F64, ROWS, DIM));
+    tg_optimizer *opt = tg_sgd(m, .lr = 0.5);
+    tg_optimizer_group(opt, &m->b->base, 0.25, 0.5);
+    tg_set_lr_factor(opt, 0.5);
+    const double before = tg_get(m->a->table, 2, 1);
+    tg_step_begin();
+    tg_backward(tg_add(tg_sum(m->a->table), tg_sum(m->b->table)));
+    tg_optimizer_step(opt);
+    tg_step_end();
+    cr_expect_float_eq(tg_get(m->a->table, 2, 1), before - 0.25, 1e-15);
+    cr_expect_float_eq(tg_get(m->b->table, 2, 1), before - 0.125 * (1 + 0.5 * before), 1e-15);
+    tg_optimizer_free(opt);
+    tg_module_free(&m->base);
+}
+
+/* kann scales to norm 1 whatever the threshold: (30, 40) cut at 5 must have norm 5. */
+Test(optim, clip__by_norm_and_by_value)
+{
+    pair *m = pair_new(TG_F64, 2, 1);
+    const double factor[] = {30, 40};
+    tg_step_begin();
+    tg_backward(tg_sum(tg_mul(m->table, tg_from(TG_F64, factor, 2, 1))));
+    cr_expect_float_eq(tg_clip_grad_norm(&m->base, 100), 50, 1e-12);
+    cr_expect_eq(tg_get(m->table->grad, 1, 0), 40, "small enough already");
+    cr_expect_float_eq(tg_clip_grad_norm(&m->base, 5), 50, 1e-12);
+    cr_expect_float_eq(tg_get(m->table->grad, 0, 0), 3, 1e-6);
+    cr_expect_float_eq(tg_get(m->table->grad, 1, 0), 4, 1e-6);
+    tg_clip_grad_value(&m->base, 3.5);
+    cr_expect_float_eq(tg_get(m->table->grad, 0, 0), 3, 1e-6);
+    cr_expect_eq(tg_get(m->table->grad, 1, 0), 3.5);
+    tg_step_end();
+    tg_module_free(&m->base);
+}
+
+Test(optim, clip__of_a_row_sparse_gradient)
+{
+    pair *m = pair_new(TG_F32, 5, 2);
+    const int64_t id[] = {3, 0, 3};
+    tg_step_begin();
+    tg_backward(tg_sum(tg_embedding(m->table, tg_from(TG_I64, id, 3))));
+    cr_expect_float_eq(tg_clip_grad_norm(&m->base, 1), sqrt(10), 1e-6);
+    const tg_tensor *g = tg_to_dense(m->table->grad);
+    cr_expect_float_eq(tg_get(g, 3, 1), 2 / sqrt(10), 1e-6);
+    cr_expect_eq(tg_get(g, 1, 1), 0);
+    tg_step_end();
+    tg_module_free(&m->base);
+}
+
+Test(optim, state__saved_and_loaded_goes_on_to_the_same_bits)
+{
+    for (int s = 0; s < SETTINGS; s++) {
+        pair *a = pair_new(TG_F32, ROWS, DIM), *b = pair_new(TG_F32, ROWS, DIM);
+        tg_optimizer *opt = optimizer_new(&settings[s], a);
+        for (int step = 0; step < 3; step++)
+            take_step(a, opt, step, false);
+        tg_copy(b->table, a->table);
+        tg_optimizer *other = optimizer_new(&settings[s], b);
+        tg_state_dict state = tg_optimizer_state_dict(opt);
+        cr_assert_eq(tg_optimizer_load_state_dict(other, &state), TG_OK, "%s",
+                     tg_last_error()->message);
+        tg_state_dict_release(&state);
+        for (int step = 3; step < STEPS; step++) {
+            take_step(a, opt, step, false);
+            take_step(b, other, step, false);
+        }
+        expect_same_bits(a->table, b->table, settings[s].name);
+        end(a, opt);
+        end(b, other);
+    }
+}
+
+Test(optim, state__of_another_module_is_refused)
+{
+    pair *a = pair_new(TG_F32, ROWS, DIM), *b = pair_new(TG_F32, ROWS + 1, DIM);
+    tg_optimizer *opt = tg_adam(a, 0), *other = tg_adam(b, 0);
+    tg_state_dict state = tg_optimizer_state_dict(opt);
+    cr_expect_eq(tg_optimizer_load_state_dict(other, &state), TG_EFORMAT);
+    cr_expect_not_null(strstr(tg_last_error()->message, "table.first: missing, or not of"));
+    tg_state_dict_release(&state);
+    end(a, opt);
+    end(b, other);
 }

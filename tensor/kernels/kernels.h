@@ -50,15 +50,21 @@ typedef struct tg_gemm {
 } tg_gemm;
 
 /* m = beta1 m + (1 - beta1) g;  v = beta2 v + (1 - beta2) g^2
- * p -= rate * m / (root_scale * sqrt(v) + eps),   where g = gradient + weight_decay p */
+ * p = shrink p - rate * m / (root_scale * sqrt(v) + eps),   where g = gradient + weight_decay p */
 typedef struct tg_adam_update {
-    double beta1, beta2, eps, weight_decay, rate, root_scale;
+    double beta1, beta2, eps, weight_decay, shrink, rate, root_scale;
 } tg_adam_update;
 
-/* v = momentum v + g;  p -= lr v,   where g = gradient + weight_decay p */
+/* v = momentum v + g;  p -= lr v, or lr (g + momentum v),   where g = gradient + weight_decay p */
 typedef struct tg_sgd_update {
     double lr, momentum, weight_decay;
+    bool nesterov;
 } tg_sgd_update;
+
+/* v = keep v + add g^2;  p -= lr g / (sqrt(v) + eps),   where g = gradient + weight_decay p */
+typedef struct tg_rmsprop_update {
+    double lr, keep, add, eps, weight_decay;
+} tg_rmsprop_update;
 
 /* Threshold and scale of a dropout mask: an element is kept where its 16 random bits are at least
  * `threshold`, as `scale`. */
@@ -87,6 +93,7 @@ typedef struct tg_type_kernels {
     void (*adam)(int64_t n, void *p, const void *g, void *m, void *v, const tg_adam_update *u);
     /* v NULL without momentum. */
     void (*sgd)(int64_t n, void *p, const void *g, void *v, const tg_sgd_update *u);
+    void (*rmsprop)(int64_t n, void *p, const void *g, void *v, const tg_rmsprop_update *u);
 } tg_type_kernels;
 
 typedef struct tg_kernels {

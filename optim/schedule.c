@@ -1,0 +1,103 @@
+/* Learning rates over time, and gradients cut to size. */
+#include <math.h>
+
+#include "optim/optim-internal.h"
+
+/* ---- schedules ------------------------------------------------------------------------------- */
+
+/* From `first` to `last` as x goes from 0 to 1, on half a wave. */
+static double half_wave(double first, double last, double x)
+{
+    return last + (first - last) * (1 + cos(3.14159265358979324 * x)) / 2;
+}
+
+double tg_schedule_step(int64_t step, int64_t size, double gamma)
+{
+    return pow(gamma, (double)(step / size));
+}
+
+double tg_schedule_cosine(int64_t step, int64_t steps)
+{
+    return half_wave(1, 0, (double)step / (double)steps);
+}
+
+double tg_schedule_warmup(int64_t step, int64_t steps)
+{
+    return fmin(1, (double)(step + 1) / (double)steps);
+}
+
+double tg_schedule_one_cycle(int64_t step, int64_t steps)
+{
+    const double top = 0.3 * (double)steps - 1, last = (double)steps - 1, at = (double)step;
+    return at <= top ? half_wave(1. / 25, 1, at / top)
+                     : half_wave(1, 1. / 250000, (at - top) / (last - top));
+}
+
+double tg_schedule_plateau(tg_plateau *p, double value)
+{
+    if (p->now == 0) { /* the first value */
+        p->now = 1;
+        p->best = INFINITY;
+    }
+    const bool better = value < p->best - 1e-4 * fabs(isfinite(p->best) ? p->best : 0);
+    p->bad = better ? 0 : p->bad + 1;
+    p->best = better ? value : p->best;
+    if (p->bad > p->patience) {
+        p->now *= p->factor > 0 ? p->factor : 0.1;
+        p->bad = 0;
+    }
+    return p->now;
+}
+
+/* ---- clipping -------------------------------------------------------------------------------- */
+
+/* The elements that a gradient holds: all of it, or its rows. */
+static int64_t held(const tg_tensor *g)
+{
+    return g->rows ? tg_numel(g->rows) * g->shape.size[1] : tg_numel(g);
+}
+
+static double get(const tg_tensor *g, int64_t i)
+{
+    return g->dtype == TG_F32 ? (double)((const float *)g->data)[i] : ((const double *)g->data)[i];
+}
+
+static void set(const tg_tensor *g, int64_t i, double value)
+{
+    if (g->dtype == TG_F32)
+        ((float *)g->data)[i] = (float)value;
+    else
+        ((double *)g->data)[i] = value;
+}
+
+double tg_clip_grad_norm(const tg_module *m, double max_norm)
+{
+    tg_state_dict state = tg_module_state_dict(m);
+    double square = 0;
+    for (int64_t p = 0; p < state.count; p++) {
+        const tg_tensor *g = state.entry[p].tensor->grad;
+        for (int64_t i = 0; g && i < held(g); i++)
+            square += get(g, i) * get(g, i);
+    }
+    const double norm = sqrt(square), scale = max_norm / (norm + 1e-6);
+    for (int64_t p = 0; scale < 1 && p < state.count; p++) {
+        const tg_tensor *g = state.entry[p].tensor->grad;
+        for (int64_t i = 0; g && i < held(g); i++)
+            set(g, i, scale * get(g, i));
+    }
+    tg_state_dict_release(&state);
+    return norm;
+}
+
+void tg_clip_grad_value(const tg_module *m, double bound)
+{
+    tg_state_dict state = tg_module_state_dict(m);
+    for (int64_t p = 0; p < state.count; p++) {
+        const tg_tensor *g = state.entry[p].tensor->grad;
+        for (int64_t i = 0; g && i < held(g); i++) {
+            const double x = get(g, i);
+            set(g, i, x > bound ? bound : x < -bound ? -bound : x);
+        }
+    }
+    tg_state_dict_release(&state);
+}
