@@ -14,6 +14,8 @@
 #ifndef TG_AUTOGRAD_AUTOGRAD_H
 #define TG_AUTOGRAD_AUTOGRAD_H
 
+#include <stdio.h>
+
 #include "tensor/tensor.h"
 
 /* ---- steps ----------------------------------------------------------------------------------- */
@@ -49,6 +51,17 @@ void tg_grad_at(const char *at, tg_tensor *output, tg_tensor *const *input, int 
 /* Forget a leaf's gradient (grad becomes NULL; its memory is kept for the next one). */
 void tg_zero_grad_tensor(tg_tensor *leaf);
 
+/* Keep the gradient of a result as well: tg_backward adds it to x->grad, a tensor of the step.
+ * Leaves keep theirs anyway. */
+#define tg_retain_grad(x) tg_retain_grad_at(TG_HERE, x)
+void tg_retain_grad_at(const char *at, tg_tensor *x);
+
+/* A function that sees the gradient of x, complete, whenever tg_backward or tg_grad has it, and
+ * gives another one in its place, or NULL to leave it. One a tensor; NULL takes it away. */
+typedef tg_tensor *(*tg_hook)(void *context, tg_tensor *g);
+#define tg_register_hook(x, hook, context) tg_register_hook_at(TG_HERE, x, hook, context)
+void tg_register_hook_at(const char *at, tg_tensor *x, tg_hook hook, void *context);
+
 /* Record nothing in the block that follows: tg_no_grad { ... }. return and break may leave it. */
 #define tg_no_grad                                                                                 \
     for (tg_no_grad_guard tg_guard_ __attribute__((cleanup(tg_no_grad_end))) =                     \
@@ -62,6 +75,9 @@ tg_tensor *tg_detach_at(const char *at, tg_tensor *x);
 /* The place and name of the first op on the tape whose output is not finite although its operands
  * are, as "models/mlp.c:31: log", in `text`; false where all are finite. */
 bool tg_find_non_finite(char *text, size_t size);
+
+/* The tape as a graph for Graphviz: `dot -Tsvg`. */
+void tg_tape_dot(FILE *file);
 
 /* ---- ops ------------------------------------------------------------------------------------- */
 
@@ -77,6 +93,7 @@ typedef struct tg_node {
     tg_tensor **in;    /* operands */
     tg_tensor *out;    /* result */
     const void *attr;  /* the op's own struct, or NULL */
+    const uint64_t *version; /* of the operands' data and the result's when it ran */
     tg_tensor *grad;   /* d loss / d out while tg_backward runs */
     bool grad_is_sum;  /* grad is memory of its own, not shared with another gradient */
 } tg_node;
@@ -93,14 +110,25 @@ struct tg_op {
      * only in an op that is not differentiable: its results never require a gradient. */
     void (*backward)(const tg_node *n, tg_tensor *g, tg_tensor **dx);
 
-    int row; /* elementwise ops: the row of tensor/elementwise.def */
-};
+    /* Which values the rule reads: bit i for operand i, TG_SAVES_RESULT; a change in place between
+     * the call and tg_backward is then misuse. */
+    unsigned saves;
 
-/* Define `tg_op tg_op_NAME` from NAME_forward and NAME_backward above it. The op must have a line
- * in autograd/ops.def, and a function that is missing does not compile. */
-#define TG_DEFINE_OP(op, operands)                                                                 \
-    const tg_op tg_op_##op = {                                                                     \
-        .name = #op, .arity = operands, .forward = op##_forward, .backward = op##_backward}
+    int row; /* elementwise ops: the row of tensor/elementwise.def; its formulas say what is read */
+};
+#define TG_SAVES(i) (1u << (i))
+#define TG_SAVES_RESULT (1u << 30)
+#define TG_SAVES_BY_ROW (1u << 31)
+
+/* Define `tg_op tg_op_NAME` from NAME_forward and NAME_backward above it. A function that is
+ * missing does not compile. The library's own ops have a line in autograd/ops.def; a program may define
+ * others in the same way and call them through tg_apply. */
+#define TG_DEFINE_OP(op, operands, saved)                                                          \
+    const tg_op tg_op_##op = {.name = #op,                                                         \
+                              .arity = operands,                                                   \
+                              .forward = op##_forward,                                             \
+                              .backward = op##_backward,                                           \
+                              .saves = saved}
 
 static inline bool tg_needs_grad(const tg_node *n, int i)
 {

@@ -89,7 +89,7 @@ static void where_backward(const tg_node *n, tg_tensor *g, tg_tensor **dx)
         dx[2] = tg_where_at(n->at, n->in[0], zero, g);
 }
 
-TG_DEFINE_OP(where, 3);
+TG_DEFINE_OP(where, 3, TG_SAVES(0));
 
 tg_tensor *tg_where_at(const char *at, tg_tensor *condition, tg_tensor *a, tg_tensor *b)
 {

@@ -35,6 +35,15 @@ static bool is_constant(const partial_attr *p)
     return strpbrk(formulas[p->row][p->kind], "abxy") == NULL;
 }
 
+/* Whether the derivatives that are wanted read operand i, or the value (i is nin). */
+bool tg_row_reads(const tg_node *n, int i)
+{
+    const char *letter = i == n->nin ? "y" : i == 1 ? "b" : n->nin == 1 ? "x" : "a";
+    const char *const *formula = formulas[n->op->row];
+    return (tg_needs_grad(n, 0) && strstr(formula[TG_DA], letter)) ||
+           (n->nin > 1 && tg_needs_grad(n, 1) && strstr(formula[TG_DB], letter));
+}
+
 static tg_tensor *partial_forward(const tg_node *n)
 {
     const partial_attr *p = n->attr;
@@ -73,7 +82,8 @@ static void partial_backward(const tg_node *n, tg_tensor *h, tg_tensor **dx)
     }
 }
 
-static const tg_op tg_op_partial = {"partial", TG_VARIADIC, partial_forward, partial_backward, 0};
+static const tg_op tg_op_partial = {"partial", TG_VARIADIC, partial_forward, partial_backward,
+                                      TG_SAVES(0) | TG_SAVES(1) | TG_SAVES(2), 0};
 
 static tg_tensor *partial(const char *at, const partial_attr *p, tg_tensor *g, tg_tensor **operand,
                           int count)
@@ -142,13 +152,15 @@ static void binary_backward(const tg_node *n, tg_tensor *g, tg_tensor **dx)
 /* ---- the rows -------------------------------------------------------------------------------- */
 
 #define UNARY(op, ...)                                                                             \
-    const tg_op tg_op_##op = {#op, 1, unary_forward, unary_backward, TG_ROW_##op};                 \
+    const tg_op tg_op_##op = {#op, 1, unary_forward, unary_backward, TG_SAVES_BY_ROW,              \
+                              TG_ROW_##op};                                                        \
     tg_tensor *tg_##op##_at(const char *at, tg_tensor *x)                                          \
     {                                                                                              \
         return tg_apply(at, &tg_op_##op, 1, &x, NULL, 0);                                          \
     }
 #define BINARY(op, ...)                                                                            \
-    const tg_op tg_op_##op = {#op, 2, binary_forward, binary_backward, TG_ROW_##op};               \
+    const tg_op tg_op_##op = {#op, 2, binary_forward, binary_backward, TG_SAVES_BY_ROW,            \
+                              TG_ROW_##op};                                                        \
     tg_tensor *tg_##op##_at(const char *at, tg_tensor *a, tg_tensor *b)                            \
     {                                                                                              \
         return tg_apply(at, &tg_op_##op, 2, (tg_tensor *[]){a, b}, NULL, 0);                       \

@@ -65,7 +65,7 @@ static void gather_backward(const tg_node *n, tg_tensor *g, tg_tensor **dx)
     dx[0] = tg_scatter_add_at(n->at, zeros, ((const gather_attr *)n->attr)->dim, n->in[1], g);
 }
 
-TG_DEFINE_OP(gather, 2);
+TG_DEFINE_OP(gather, 2, TG_SAVES(1));
 
 tg_tensor *tg_gather_at(const char *at, tg_tensor *x, int dim, tg_tensor *index)
 {
@@ -108,7 +108,7 @@ static void scatter_add_backward(const tg_node *n, tg_tensor *g, tg_tensor **dx)
         dx[2] = tg_gather_at(n->at, g, ((const gather_attr *)n->attr)->dim, n->in[1]);
 }
 
-TG_DEFINE_OP(scatter_add, 3);
+TG_DEFINE_OP(scatter_add, 3, TG_SAVES(1));
 
 tg_tensor *tg_scatter_add_at(const char *at, tg_tensor *x, int dim, tg_tensor *index,
                              tg_tensor *source)

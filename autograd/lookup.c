@@ -58,7 +58,7 @@ static void embedding_backward(const tg_node *n, tg_tensor *g, tg_tensor **dx)
     dx[0] = tg_scatter_rows_at(n->at, g, n->in[1], n->in[0]->shape.size[0]);
 }
 
-TG_DEFINE_OP(embedding, 2);
+TG_DEFINE_OP(embedding, 2, TG_SAVES(1));
 
 tg_tensor *tg_embedding_at(const char *at, tg_tensor *weight, tg_tensor *index)
 {
@@ -157,7 +157,7 @@ static void scatter_rows_backward(const tg_node *n, tg_tensor *g, tg_tensor **dx
     dx[0] = tg_embedding_at(n->at, g, n->in[1]);
 }
 
-TG_DEFINE_OP(scatter_rows, 2);
+TG_DEFINE_OP(scatter_rows, 2, TG_SAVES(1));
 
 tg_tensor *tg_scatter_rows_at(const char *at, tg_tensor *x, tg_tensor *index, int64_t rows)
 {
@@ -187,7 +187,7 @@ static void to_dense_backward(const tg_node *n, tg_tensor *g, tg_tensor **dx)
     dx[0] = g;
 }
 
-TG_DEFINE_OP(to_dense, 1);
+TG_DEFINE_OP(to_dense, 1, 0);
 
 tg_tensor *tg_to_dense_at(const char *at, tg_tensor *x)
 {

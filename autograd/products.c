@@ -67,7 +67,7 @@ static void matmul_backward(const tg_node *n, tg_tensor *g, tg_tensor **dx)
         dx[1] = tg_matmul_at(n->at, tg_transpose_at(n->at, a, -2, -1), g);
 }
 
-TG_DEFINE_OP(matmul, 2);
+TG_DEFINE_OP(matmul, 2, TG_SAVES(0) | TG_SAVES(1));
 
 tg_tensor *tg_matmul_at(const char *at, tg_tensor *a, tg_tensor *b)
 {
@@ -120,7 +120,7 @@ static void linear_backward(const tg_node *n, tg_tensor *g, tg_tensor **dx)
         dx[2] = g; /* the engine sums it over the rows */
 }
 
-TG_DEFINE_OP(linear, TG_VARIADIC);
+TG_DEFINE_OP(linear, TG_VARIADIC, TG_SAVES(0) | TG_SAVES(1));
 
 tg_tensor *tg_linear_at(const char *at, tg_tensor *x, tg_tensor *w, tg_tensor *b)
 {

@@ -54,7 +54,7 @@ static void sum_to_backward(const tg_node *n, tg_tensor *g, tg_tensor **dx)
     dx[0] = tg_expand_at(n->at, g, n->in[0]->shape);
 }
 
-TG_DEFINE_OP(sum_to, 1);
+TG_DEFINE_OP(sum_to, 1, 0);
 
 tg_tensor *tg_sum_to_at(const char *at, tg_tensor *x, tg_shape shape)
 {
@@ -106,7 +106,7 @@ static void max_to_backward(const tg_node *n, tg_tensor *g, tg_tensor **dx)
     dx[0] = tg_mul_at(n->at, tg_div_at(n->at, g, count), is_largest);
 }
 
-TG_DEFINE_OP(max_to, 1);
+TG_DEFINE_OP(max_to, 1, TG_SAVES(0) | TG_SAVES_RESULT);
 
 static tg_tensor *max_to(const char *at, tg_tensor *x, tg_shape shape)
 {

@@ -78,8 +78,14 @@ static void *step_memory(size_t bytes)
 static void record(tg_node n, size_t attr_size)
 {
     tg_tensor **in = step_memory((size_t)n.nin * sizeof *in);
-    memcpy(in, n.in, (size_t)n.nin * sizeof *in);
+    uint64_t *version = step_memory((size_t)(n.nin + 1) * sizeof *version);
+    for (int i = 0; i < n.nin; i++) {
+        in[i] = n.in[i];
+        version[i] = tg_version(in[i]);
+    }
+    version[n.nin] = tg_version(n.out);
     n.in = in;
+    n.version = version;
     if (attr_size > 0)
         n.attr = memcpy(step_memory(attr_size), n.attr, attr_size);
     void *node = tape.node;
@@ -115,13 +121,50 @@ tg_tensor *tg_detach_at(const char *at, tg_tensor *x)
     return tg_usable(at, "detach", x) ? tg_tensor_alias(x) : tg_error_tensor();
 }
 
+/* ---- what sees gradients --------------------------------------------------------------------- */
+
+void tg_retain_grad_at(const char *at, tg_tensor *x)
+{
+    if (!tg_usable(at, "retain_grad", x))
+        return;
+    if (x->requires_grad)
+        x->retains_grad = x->node >= 0;
+    else
+        tg_misuse(at, "retain_grad", "the tensor requires no gradient");
+}
+
+void tg_register_hook_at(const char *at, tg_tensor *x, tg_hook hook, void *context)
+{
+    if (!tg_usable(at, "register_hook", x))
+        return;
+    if (!x->requires_grad) {
+        tg_misuse(at, "register_hook", "the tensor requires no gradient");
+        return;
+    }
+    x->hook = hook;
+    x->hook_context = context;
+}
+
+static tg_tensor *through_hook(const tg_tensor *x, tg_tensor *g)
+{
+    tg_tensor *other = x->hook ? x->hook(x->hook_context, g) : NULL;
+    return other ? other : g;
+}
+
 /* ---- gradients ------------------------------------------------------------------------------- */
+
+/* The gradient of a leaf with a hook, until it is complete. */
+typedef struct pending {
+    tg_tensor *leaf, *g;
+    struct pending *next;
+} pending;
 
 /* Where gradients go: to the leaves that the loss depends on, or to chosen inputs alone. */
 typedef struct request {
     tg_tensor *const *input; /* NULL: to all leaves' grad */
     int count;
     tg_tensor **grad; /* of the inputs */
+    pending *hooked;
 } request;
 
 /* The first gradient that reaches a result is taken over; the second makes a sum of its own, to
@@ -140,23 +183,64 @@ static void node_accumulate(tg_node *n, tg_tensor *g)
     }
 }
 
-static void accumulate(tg_tensor *x, tg_tensor *g, const request *r)
+static void leaf_accumulate(tg_tensor *x, tg_tensor *g, const request *r)
 {
-    if (x->node < 0 && !r->input) {
+    if (!r->input)
         tg_leaf_accumulate(x, g);
-        return;
-    }
-    g = tg_to_dense(g);
-    if (x->node >= 0)
-        node_accumulate(&tape.node[x->node], g);
-    else
-        for (int i = 0; i < r->count; i++)
-            if (r->input[i] == x)
-                r->grad[i] = r->grad[i] ? tg_add(r->grad[i], g) : g;
+    for (int i = 0; i < r->count; i++)
+        if (r->input[i] == x) {
+            g = tg_to_dense(g);
+            r->grad[i] = r->grad[i] ? tg_add(r->grad[i], g) : g;
+        }
 }
 
-static void node_backward(const tg_node *n, tg_tensor *g, const request *r)
+static void hooked_accumulate(tg_tensor *x, tg_tensor *g, request *r)
 {
+    pending *p = r->hooked;
+    while (p && p->leaf != x)
+        p = p->next;
+    if (p) {
+        p->g = tg_add(tg_to_dense(p->g), tg_to_dense(g));
+        return;
+    }
+    p = step_memory(sizeof *p);
+    *p = (pending){x, g, r->hooked};
+    r->hooked = p;
+}
+
+static void accumulate(tg_tensor *x, tg_tensor *g, request *r)
+{
+    if (x->node >= 0)
+        node_accumulate(&tape.node[x->node], tg_to_dense(g));
+    else
+        (x->hook ? hooked_accumulate(x, g, r) : leaf_accumulate(x, g, r));
+}
+
+/* Misuse where what the rule reads was changed in place since the op ran. */
+static bool is_unchanged(const tg_node *n)
+{
+    for (int i = 0; i <= n->nin; i++) {
+        const tg_tensor *t = i < n->nin ? n->in[i] : n->out;
+        if (tg_version(t) == n->version[i])
+            continue;
+        const unsigned bit = i < n->nin ? TG_SAVES(i) : TG_SAVES_RESULT;
+        if (n->op->saves & TG_SAVES_BY_ROW ? !tg_row_reads(n, i) : !(n->op->saves & bit))
+            continue;
+        if (i < n->nin)
+            tg_misuse(n->at, n->op->name, "operand %d, saved for the gradient, was changed in "
+                      "place since", i);
+        else
+            tg_misuse(n->at, n->op->name, "its result, saved for the gradient, was changed in "
+                      "place since");
+        return false;
+    }
+    return true;
+}
+
+static void node_backward(const tg_node *n, tg_tensor *g, request *r)
+{
+    if (!is_unchanged(n))
+        return;
     tg_tensor *few[4] = {NULL};
     tg_tensor **dx = few;
     if (n->nin > 4)
@@ -174,7 +258,7 @@ static void node_backward(const tg_node *n, tg_tensor *g, const request *r)
     }
 }
 
-static void walk(tg_tensor *output, tg_tensor *g, const request *r)
+static void walk(tg_tensor *output, tg_tensor *g, request *r)
 {
     accumulate(output, g, r);
     for (int64_t i = output->node; i >= 0; i--) {
@@ -183,12 +267,17 @@ static void walk(tg_tensor *output, tg_tensor *g, const request *r)
             continue;
         tape.node[i].grad = NULL;
         tape.node[i].grad_is_sum = false;
+        const tg_node n = tape.node[i]; /* rules that are recorded move the array */
+        g = through_hook(n.out, g);
         for (int k = 0; k < r->count; k++)
             if (r->input[k]->node == i)
                 r->grad[k] = g;
-        const tg_node n = tape.node[i]; /* rules that are recorded move the array */
+        if (n.out->retains_grad && !r->input)
+            n.out->grad = n.out->grad ? tg_add(n.out->grad, g) : g;
         node_backward(&n, g, r);
     }
+    for (const pending *p = r->hooked; p; p = p->next)
+        leaf_accumulate(p->leaf, through_hook(p->leaf, p->g), r);
 }
 
 /* The gradient to begin with: NULL, and misuse of `op`, where there is none. */
@@ -212,7 +301,7 @@ static tg_tensor *seed(const char *at, const char *op, tg_tensor *output, tg_ten
 
 void tg_backward_at(const char *at, tg_tensor *loss)
 {
-    const request all_leaves = {.input = NULL};
+    request all_leaves = {.input = NULL};
     tg_no_grad {
         tg_tensor *g = seed(at, "backward", loss, NULL);
         if (g)
@@ -235,7 +324,7 @@ void tg_grad_at(const char *at, tg_tensor *output, tg_tensor *const *input, int 
     }
     if (!g)
         return;
-    const request inputs = {input, count, grad};
+    request inputs = {input, count, grad, NULL};
     const bool off = tape.off;
     tape.off = !options.create_graph;
     walk(output, g, &inputs);
@@ -269,4 +358,28 @@ bool tg_find_non_finite(char *text, size_t size)
         }
     }
     return false;
+}
+
+/* ---- the tape as a picture ------------------------------------------------------------------- */
+
+void tg_tape_dot(FILE *file)
+{
+    char shape[TG_SHAPE_TEXT];
+    fputs("digraph tape {\n    node [shape=box, fontname=monospace];\n", file);
+    for (int64_t i = 0; i < tape.count; i++) {
+        const tg_node *n = &tape.node[i];
+        fprintf(file, "    n%lld [label=\"%s\\n%s\\n%s\"];\n", (long long)i, n->op->name,
+                tg_shape_format(&n->out->shape, shape), n->at);
+        for (int k = 0; k < n->nin; k++) {
+            const tg_tensor *x = n->in[k];
+            if (x->node >= 0) {
+                fprintf(file, "    n%lld -> n%lld;\n", (long long)x->node, (long long)i);
+                continue;
+            }
+            fprintf(file, "    t%p [label=\"%s %s\", shape=ellipse%s];\n    t%p -> n%lld;\n",
+                    (const void *)x, tg_dtype_name(x->dtype), tg_shape_format(&x->shape, shape),
+                    x->requires_grad ? ", style=bold" : "", (const void *)x, (long long)i);
+        }
+    }
+    fputs("}\n", file);
 }

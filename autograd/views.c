@@ -45,7 +45,7 @@ static void view_backward(const tg_node *n, tg_tensor *g, tg_tensor **dx)
     dx[0] = tg_view_at(n->at, tg_contiguous_at(n->at, g), n->in[0]->shape);
 }
 
-TG_DEFINE_OP(view, 1);
+TG_DEFINE_OP(view, 1, 0);
 
 tg_tensor *tg_view_at(const char *at, tg_tensor *x, tg_shape shape)
 {
@@ -79,7 +79,7 @@ static void permute_backward(const tg_node *n, tg_tensor *g, tg_tensor **dx)
     dx[0] = tg_apply(n->at, n->op, 1, &g, &inverse, sizeof inverse);
 }
 
-TG_DEFINE_OP(permute, 1);
+TG_DEFINE_OP(permute, 1, 0);
 
 tg_tensor *tg_permute_at(const char *at, tg_tensor *x, tg_shape dims)
 {
@@ -143,7 +143,7 @@ static void squeeze_backward(const tg_node *n, tg_tensor *g, tg_tensor **dx)
     dx[0] = tg_unsqueeze_at(n->at, g, tg_dimension(&n->in[0]->shape, dim));
 }
 
-TG_DEFINE_OP(squeeze, 1);
+TG_DEFINE_OP(squeeze, 1, 0);
 
 static tg_tensor *unsqueeze_forward(const tg_node *n)
 {
@@ -169,7 +169,7 @@ static void unsqueeze_backward(const tg_node *n, tg_tensor *g, tg_tensor **dx)
     dx[0] = tg_squeeze_at(n->at, g, dim < 0 ? dim + g->shape.ndim : dim);
 }
 
-TG_DEFINE_OP(unsqueeze, 1);
+TG_DEFINE_OP(unsqueeze, 1, 0);
 
 tg_tensor *tg_squeeze_at(const char *at, tg_tensor *x, int dim)
 {
@@ -211,7 +211,7 @@ static void narrow_backward(const tg_node *n, tg_tensor *g, tg_tensor **dx)
     dx[0] = tg_pad_at(n->at, g, a->dim, a->start, shape->size[tg_dimension(shape, a->dim)]);
 }
 
-TG_DEFINE_OP(narrow, 1);
+TG_DEFINE_OP(narrow, 1, 0);
 
 tg_tensor *tg_narrow_at(const char *at, tg_tensor *x, int dim, int64_t start, int64_t length)
 {
@@ -255,7 +255,7 @@ static void expand_backward(const tg_node *n, tg_tensor *g, tg_tensor **dx)
     dx[0] = g; /* the engine sums it down */
 }
 
-TG_DEFINE_OP(expand, 1);
+TG_DEFINE_OP(expand, 1, 0);
 
 tg_tensor *tg_expand_at(const char *at, tg_tensor *x, tg_shape shape)
 {
@@ -279,7 +279,7 @@ static void contiguous_backward(const tg_node *n, tg_tensor *g, tg_tensor **dx)
     dx[0] = g;
 }
 
-TG_DEFINE_OP(contiguous, 1);
+TG_DEFINE_OP(contiguous, 1, 0);
 
 tg_tensor *tg_contiguous_at(const char *at, tg_tensor *x)
 {

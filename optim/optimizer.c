@@ -69,6 +69,7 @@ void tg_optimizer_step(tg_optimizer *opt)
         if (opt->slot[i].param->grad) {
             ++*(int64_t *)opt->slot[i].steps->data;
             opt->update(opt, &opt->slot[i]);
+            tg_touch(opt->slot[i].param);
         }
 }
 

@@ -88,6 +88,7 @@ static void fill(tg_tensor *t, double (*next)(tg_rng *), double base, double fac
         else
             ((double *)t->data)[offset] = value;
     }
+    tg_touch(t);
 }
 
 void tg_fill_uniform(tg_tensor *t, double low, double high)

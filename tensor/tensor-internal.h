@@ -41,6 +41,17 @@ tg_tensor *tg_tensor_alias(const tg_tensor *t);
 
 tg_tensor *tg_error_tensor(void);
 
+/* How often the data of t were changed in place, and that they were once more. */
+static inline uint64_t tg_version(const tg_tensor *t)
+{
+    return t->base ? t->base->version : t->version;
+}
+
+static inline void tg_touch(tg_tensor *t)
+{
+    (t->base ? t->base : t)->version++;
+}
+
 /* NULL and stale tensors are misuse, an error tensor is not reported again: false for each. */
 bool tg_usable(const char *at, const char *op, const tg_tensor *t);
 

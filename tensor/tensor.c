@@ -201,6 +201,7 @@ tg_tensor *tg_tensor_alias(const tg_tensor *t)
     alias->shape = t->shape;
     memcpy(alias->stride, t->stride, sizeof alias->stride);
     alias->rows = t->rows;
+    alias->base = t->base ? t->base : (tg_tensor *)t; /* its version counts for both */
     return alias;
 }
 
@@ -366,8 +367,10 @@ double tg_get_at(const char *at, const tg_tensor *t, tg_shape index)
 void tg_set_at(const char *at, tg_tensor *t, double value, tg_shape index)
 {
     const int64_t offset = index_offset(at, "set", t, &index);
-    if (offset >= 0)
+    if (offset >= 0) {
         element_set(t, offset, value);
+        tg_touch(t);
+    }
 }
 
 double tg_item_at(const char *at, const tg_tensor *t)
@@ -390,6 +393,7 @@ void tg_fill_at(const char *at, tg_tensor *t, double value)
     const bool contiguous = tg_is_contiguous(t);
     for (int64_t i = 0; i < count; i++)
         element_set(t, contiguous ? i : tg_element_offset(t, i), value);
+    tg_touch(t);
 }
 
 void tg_copy_at(const char *at, tg_tensor *t, const tg_tensor *source)
@@ -402,8 +406,10 @@ void tg_copy_at(const char *at, tg_tensor *t, const tg_tensor *source)
     else if (!tg_shape_equal(&t->shape, &source->shape))
         tg_misuse(at, "copy", "%s from %s: shapes differ", tg_shape_format(&t->shape, to),
                   tg_shape_format(&source->shape, from));
-    else
+    else {
         tg_copy_elements(t, source);
+        tg_touch(t);
+    }
 }
 
 void tg_print(const tg_tensor *t)

@@ -46,6 +46,11 @@ struct tg_tensor {
     tg_tensor *rows;
 
     /* Private to the library. */
+    tg_tensor *base;          /* whose data this shares; NULL where it is its own */
+    uint64_t version;         /* changes in place of its own data */
+    bool retains_grad;        /* a result whose gradient is kept: tg_retain_grad */
+    tg_tensor *(*hook)(void *context, tg_tensor *g); /* sees the gradient: tg_register_hook */
+    void *hook_context;
     int64_t node;             /* the tape's node that made it; -1 for a leaf */
     uint64_t step;            /* the step it belongs to; 0 when owned */
     tg_tensor *dense_buffer;  /* memory for a leaf's gradient, kept between steps */

@@ -1,0 +1,228 @@
+/* What a program may do around the tape: keep, watch and change gradients, change data, draw, and
+ * define ops of its own. */
+#include <criterion/criterion.h>
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "tapegrad.h"
+
+static tg_tensor *scalar_leaf(double value)
+{
+    tg_tensor *x = tg_owned_at(TG_HERE, TG_F64, (tg_shape){0});
+    tg_fill(x, value);
+    return tg_requires_grad(x);
+}
+
+static void expect_misuse(const char *message)
+{
+    cr_expect_eq(tg_last_error()->status, TG_EMISUSE, "%s expected", message);
+    cr_expect_not_null(strstr(tg_last_error()->message, message), "%s\nexpected: %s",
+                       tg_last_error()->message, message);
+    tg_clear_error();
+}
+
+/* ---- gradients of results -------------------------------------------------------------------- */
+
+Test(hooks, retain_grad__keeps_the_gradient_of_a_result)
+{
+    tg_tensor *x = scalar_leaf(3);
+    tg_step_begin();
+    tg_tensor *y = tg_mul(x, x), *loss = tg_add(tg_mul(y, y), y);
+    tg_retain_grad(y);
+    tg_backward(loss);
+    cr_expect_eq(tg_item(y->grad), 19);
+    cr_expect_eq(tg_item(x->grad), 19 * 6);
+    cr_expect_null(loss->grad);
+    tg_backward(loss);
+    cr_expect_eq(tg_item(y->grad), 38, "it accumulates, as those of leaves");
+    tg_set_misuse(TG_MISUSE_RETURN);
+    tg_retain_grad(tg_scalar(TG_F64, 1));
+    expect_misuse("retain_grad: the tensor requires no gradient");
+    tg_step_end();
+    tg_free(x);
+}
+
+typedef struct seen {
+    int calls;
+    double value;
+} seen;
+
+static tg_tensor *note(void *context, tg_tensor *g)
+{
+    seen *s = context;
+    s->calls++;
+    s->value = tg_item(g);
+    return NULL;
+}
+
+static tg_tensor *halve(void *context, tg_tensor *g)
+{
+    (void)context;
+    return tg_mul(g, tg_scalar(g->dtype, 0.5));
+}
+
+Test(hooks, hook__of_a_result_sees_and_changes_the_whole_gradient)
+{
+    tg_tensor *x = scalar_leaf(3), *dx;
+    seen s = {0};
+    tg_step_begin();
+    tg_tensor *y = tg_mul(x, x), *loss = tg_add(tg_mul(y, y), y);
+    tg_register_hook(y, note, &s);
+    tg_backward(loss);
+    cr_expect_eq(s.calls, 1, "once, with both uses in it");
+    cr_expect_eq(s.value, 19);
+    cr_expect_eq(tg_item(x->grad), 19 * 6);
+    tg_register_hook(y, halve, NULL);
+    tg_grad(loss, &x, 1, &dx, 0);
+    cr_expect_eq(tg_item(dx), 19 * 3);
+    tg_step_end();
+    tg_free(x);
+}
+
+Test(hooks, hook__of_a_leaf_sees_the_gradient_of_this_backward)
+{
+    tg_tensor *x = scalar_leaf(3);
+    seen s = {0};
+    tg_register_hook(x, note, &s);
+    for (int i = 1; i < 3; i++) {
+        tg_step_begin();
+        tg_backward(tg_mul(tg_mul(x, x), x));
+        tg_step_end();
+        cr_expect_eq(s.calls, i);
+        cr_expect_eq(s.value, 27, "not what was there before");
+        cr_expect_eq(tg_item(x->grad), 27 * i);
+    }
+    tg_register_hook(x, halve, NULL);
+    tg_zero_grad_tensor(x);
+    tg_step_begin();
+    tg_backward(tg_add(x, x));
+    cr_expect_eq(tg_item(x->grad), 1);
+    tg_register_hook(x, NULL, NULL);
+    tg_backward(tg_add(x, x));
+    cr_expect_eq(tg_item(x->grad), 3);
+    tg_step_end();
+    tg_free(x);
+}
+
+/* ---- changes in place ------------------------------------------------------------------------ */
+
+/* What an op saved for its gradient must be there unchanged. */
+Test(hooks, in_place__change_of_what_was_saved_is_named)
+{
+    tg_set_misuse(TG_MISUSE_RETURN);
+    tg_tensor *x = scalar_leaf(3), *plain = tg_owned(TG_F64, 2);
+    tg_step_begin();
+    tg_tensor *y = tg_mul(x, tg_exp(x));
+    tg_fill(x, 4);
+    tg_backward(y);
+    expect_misuse("mul: operand 0, saved for the gradient, was changed in place since");
+    y = tg_exp(x);
+    tg_fill(y, 1);
+    tg_backward(y);
+    expect_misuse("exp: its result, saved for the gradient, was changed in place since");
+    y = tg_sum(tg_mul(tg_narrow(plain, 0, 0, 1), x));
+    tg_set(plain, 1, 1); /* another element of the same data: a view has no version of its own */
+    tg_backward(y);
+    expect_misuse("mul: operand 0, saved");
+    tg_step_end();
+    tg_free(x);
+    tg_free(plain);
+}
+
+Test(hooks, in_place__change_of_what_no_rule_reads_is_fine)
+{
+    tg_set_misuse(TG_MISUSE_RETURN);
+    tg_tensor *x = scalar_leaf(3), *b = scalar_leaf(1);
+    tg_step_begin();
+    tg_tensor *y = tg_add(tg_mul(x, tg_scalar(TG_F64, 2)), b);
+    tg_fill(x, 4); /* read for the gradient of the 2 alone, which nobody wants */
+    tg_fill(b, 7); /* add reads nothing */
+    tg_backward(y);
+    cr_expect_eq(tg_last_error()->status, TG_OK, "%s", tg_last_error()->message);
+    cr_expect_eq(tg_item(x->grad), 2);
+    cr_expect_eq(tg_item(b->grad), 1);
+    tg_step_end();
+    tg_free(x);
+    tg_free(b);
+}
+
+/* PyTorch says it too: the weights were stepped between forward and backward. */
+Test(hooks, in_place__update_before_backward_is_named)
+{
+    typedef struct one {
+        tg_module base;
+        tg_linear_layer *layer;
+    } one;
+    tg_set_misuse(TG_MISUSE_RETURN);
+    one *m = tg_module_new(one);
+    m->layer = tg_child(m, "layer", tg_linear_new(3, 1));
+    tg_optimizer *opt = tg_sgd(m, 0);
+    tg_step_begin();
+    tg_tensor *x = tg_requires_grad(tg_full(TG_F32, 1, 2, 3));
+    tg_tensor *first = tg_sum(tg_linear_forward(m->layer, x));
+    tg_tensor *second = tg_sum(tg_linear_forward(m->layer, x));
+    tg_backward(first);
+    tg_optimizer_step(opt);
+    cr_expect_eq(tg_last_error()->status, TG_OK);
+    tg_backward(second);
+    expect_misuse("linear: operand 1, saved for the gradient, was changed in place since");
+    tg_step_end();
+    tg_optimizer_free(opt);
+    tg_module_free(&m->base);
+}
+
+/* ---- ops of a program's own ------------------------------------------------------------------ */
+
+static tg_tensor *cube_forward(const tg_node *n)
+{
+    tg_tensor *x = n->in[0];
+    return tg_mul(tg_mul(x, x), x);
+}
+
+static void cube_backward(const tg_node *n, tg_tensor *g, tg_tensor **dx)
+{
+    tg_tensor *x = n->in[0];
+    dx[0] = tg_mul(tg_mul(g, tg_scalar(g->dtype, 3)), tg_mul(x, x));
+}
+
+static TG_DEFINE_OP(cube, 1, TG_SAVES(0));
+
+static tg_tensor *cube(void *context, tg_tensor *const *x, int count)
+{
+    (void)context;
+    return tg_apply(TG_HERE, &tg_op_cube, count, x, NULL, 0);
+}
+
+Test(hooks, op__of_a_program_has_gradients_of_both_orders)
+{
+    tg_tensor *x = tg_requires_grad(tg_owned(TG_F64, 4));
+    tg_fill_uniform(x, -2, 2);
+    tg_gradcheck_report report;
+    cr_expect(tg_gradcheck(cube, NULL, &x, 1, 1e-6, &report), "%s", report.message);
+    cr_expect(tg_gradgradcheck(cube, NULL, &x, 1, 1e-5, &report), "%s", report.message);
+    tg_free(x);
+}
+
+/* ---- the picture ----------------------------------------------------------------------------- */
+
+Test(hooks, dot__draws_every_node_and_leaf)
+{
+    char text[4096] = "";
+    FILE *file = tmpfile();
+    tg_tensor *x = scalar_leaf(3);
+    tg_step_begin();
+    tg_exp(tg_mul(x, tg_full(TG_F64, 2, 5, 1)));
+    tg_tape_dot(file);
+    tg_step_end();
+    rewind(file);
+    text[fread(text, 1, sizeof text - 1, file)] = '\0';
+    fclose(file);
+    cr_expect_eq(strncmp(text, "digraph tape {\n", 15), 0);
+    cr_expect_str_eq(text + strlen(text) - 2, "}\n");
+    cr_expect_not_null(strstr(text, "n0 [label=\"mul\\n[5, 1]\\ntests/test_hooks.c:"), "%s", text);
+    cr_expect_not_null(strstr(text, "n0 -> n1;"));
+    cr_expect_not_null(strstr(text, "[label=\"f64 []\", shape=ellipse, style=bold]"));
+    cr_expect_not_null(strstr(text, "[label=\"f64 [5, 1]\", shape=ellipse]"));
+    tg_free(x);
+}
