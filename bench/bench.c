@@ -69,6 +69,27 @@ static void bench_products(double peak)
     }
 }
 
+/* Nanoseconds a node, forward and backward, of a chain of ops on one element. */
+static void bench_engine(void)
+{
+    enum { NODES = 1000 };
+    tg_tensor *x = tg_requires_grad(tg_owned(TG_F32, 1));
+    double best = 1e9;
+    for (int round = 0; round < 200; round++) {
+        const double start = seconds_now();
+        tg_step_begin();
+        tg_tensor *y = x;
+        for (int i = 0; i < NODES; i++)
+            y = tg_tanh(y);
+        tg_backward(y);
+        tg_step_end();
+        const double nanoseconds = 1e9 * (seconds_now() - start) / NODES;
+        best = nanoseconds < best ? nanoseconds : best;
+    }
+    tg_free(x);
+    printf("\nengine: %.0f ns a node of one element, forward and backward\n", best);
+}
+
 static tg_dataset skewed_ratings(void)
 {
     tg_dataset data = {.count = RATINGS,
@@ -177,6 +198,7 @@ int main(int argc, char **argv)
     const double peak = peak_gflops(kernels);
     printf("kernels %s, 1 thread; peak of f32 multiply-adds: %.1f GFLOP/s\n", kernels, peak);
     bench_products(peak);
+    bench_engine();
     for (int threads = 1; threads <= 2; threads++) {
         tg_set_num_threads(threads);
         printf("\ntraining ncf, %d thread%s: microseconds a step\n", threads,
