@@ -1,5 +1,3 @@
-#define _XOPEN_SOURCE 700 /* realpath */
-
 #include "nn/safetensors.h"
 
 #include <errno.h>
@@ -7,9 +5,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
+#include "nn/file-internal.h"
 #include "nn/json-internal.h"
 
 /* Here is the writer; safetensors_load.c is the reader. Both move numbers as they lie in memory. */
@@ -93,21 +90,9 @@ static char *header_text(const tg_state_dict *state, size_t *size)
 
 /* ---- file: 0 or an errno --------------------------------------------------------------------- */
 
-static int write_tensor(FILE *file, const tg_tensor *t)
+static int write_content(FILE *file, const void *context)
 {
-    if (tensor_bytes(t) == 0)
-        return 0;
-    tg_tensor *copy = tg_is_contiguous(t) ? NULL : tg_retain(t);
-    if (copy && tg_is_error(copy))
-        return ENOMEM;
-    const void *data = copy ? copy->data : t->data;
-    const int error = fwrite(data, tensor_bytes(t), 1, file) == 1 ? 0 : errno;
-    tg_free(copy);
-    return error;
-}
-
-static int write_content(FILE *file, const tg_state_dict *state)
-{
+    const tg_state_dict *state = context;
     size_t size;
     char *header = header_text(state, &size);
     if (!header)
@@ -118,63 +103,9 @@ static int write_content(FILE *file, const tg_state_dict *state)
         error = errno;
     free(header);
     for (int64_t i = 0; i < state->count && error == 0; i++)
-        error = write_tensor(file, state->entry[i].tensor);
+        error = tg_file_write_tensor(file, state->entry[i].tensor);
     if (error == 0 && fflush(file) != 0)
         error = errno;
-    return error;
-}
-
-/* Write `path` itself. */
-static int write_direct(const char *path, const tg_state_dict *state)
-{
-    FILE *file = fopen(path, "wb");
-    if (!file)
-        return errno;
-    int error = write_content(file, state);
-    if (fclose(file) != 0 && error == 0)
-        error = errno;
-    return error;
-}
-
-/* A new file beside `path`, with its name in *name, which the caller frees. Not mkstemp: that would
- * give the file mode 0600, and the umask cannot be asked for without setting it. */
-static FILE *open_beside(const char *path, char **name)
-{
-    const size_t size = strlen(path) + 48;
-    *name = malloc(size);
-    FILE *file = NULL;
-    errno = *name ? EEXIST : ENOMEM;
-    for (int i = 0; i < 100 && !file && errno == EEXIST; i++) {
-        snprintf(*name, size, "%s.%ld-%d.tmp", path, (long)getpid(), i);
-        file = fopen(*name, "wbx");
-    }
-    return file;
-}
-
-/* Put a new file in the place of `path`, or of what it links to. */
-static int write_replacement(const char *path, const tg_state_dict *state)
-{
-    char *name = NULL, *target = realpath(path, NULL);
-    if (!target && errno == ENOENT)
-        target = strdup(path);
-    FILE *file = target ? open_beside(target, &name) : NULL;
-    int error = file ? 0 : errno;
-    if (file) {
-        struct stat old; /* whose permissions stay */
-        if (stat(target, &old) == 0)
-            fchmod(fileno(file), old.st_mode & 0777);
-        error = write_content(file, state);
-        if (error == 0 && fsync(fileno(file)) != 0)
-            error = errno;
-        if (fclose(file) != 0 && error == 0)
-            error = errno;
-        if (error == 0 && rename(name, target) != 0)
-            error = errno;
-        if (error != 0)
-            unlink(name);
-    }
-    free(name);
-    free(target);
     return error;
 }
 
@@ -183,12 +114,5 @@ tg_status tg_safetensors_save(const char *path, const tg_state_dict *state)
     const tg_status status = check_state(path, state);
     if (status != TG_OK)
         return status;
-    /* Devices, pipes and links to nothing yet hold no old file that a failure could spoil. */
-    struct stat link, file;
-    const bool direct =
-        lstat(path, &link) == 0 && !(stat(path, &file) == 0 && S_ISREG(file.st_mode));
-    const int error = direct ? write_direct(path, state) : write_replacement(path, state);
-    if (error != 0)
-        return tg_failure(TG_EIO, "%s: cannot be written: %s", path, strerror(error));
-    return TG_OK;
+    return tg_file_write(path, write_content, state);
 }
