@@ -15,8 +15,10 @@
 #include "autograd/gradcheck.h"
 #include "autograd/ops.h"
 
+#include "nn/init.h"
 #include "nn/layers.h"
 #include "nn/module.h"
+#include "nn/npy.h"
 #include "nn/safetensors.h"
 
 #include "optim/optim.h"

@@ -121,8 +121,8 @@ struct tg_op {
 #define TG_SAVES_BY_ROW (1u << 31)
 
 /* Define `tg_op tg_op_NAME` from NAME_forward and NAME_backward above it. A function that is
- * missing does not compile. The library's own ops have a line in autograd/ops.def; a program may define
- * others in the same way and call them through tg_apply. */
+ * missing does not compile. The library's own ops have a line in autograd/ops.def; a program may
+ * define others in the same way and call them through tg_apply. */
 #define TG_DEFINE_OP(op, operands, saved)                                                          \
     const tg_op tg_op_##op = {.name = #op,                                                         \
                               .arity = operands,                                                   \

@@ -101,6 +101,49 @@ void tg_module_train(tg_module *m, bool training)
         tg_module_train(m->child[i].module, training);
 }
 
+tg_tensor *tg_module_forward(const char *at, tg_module *m, tg_tensor *x)
+{
+    if (m && m->forward)
+        return m->forward(at, m, x);
+    return tg_misuse(at, "forward", "%s has no forward function of one tensor",
+                     m ? m->kind : "NULL");
+}
+
+void tg_module_apply(tg_module *m, void (*visit)(tg_module *m, void *context), void *context)
+{
+    for (int i = 0; i < m->nchildren; i++)
+        tg_module_apply(m->child[i].module, visit, context);
+    visit(m, context);
+}
+
+void tg_module_freeze(tg_module *m, bool frozen)
+{
+    for (int i = 0; i < m->nparameters; i++)
+        m->parameter[i].tensor->requires_grad = !frozen;
+    for (int i = 0; i < m->nchildren; i++)
+        tg_module_freeze(m->child[i].module, frozen);
+}
+
+static void print_part(const tg_module *m, const char *name, int depth, FILE *file)
+{
+    fprintf(file, "%*s%s%s%s\n", 2 * depth, "", name, *name ? ": " : "", m->kind);
+    for (int i = 0; i < m->nparameters; i++) {
+        char text[TG_SHAPE_TEXT];
+        const tg_tensor *t = m->parameter[i].tensor;
+        fprintf(file, "%*s%s %s %s%s\n", 2 * depth + 2, "", m->parameter[i].name,
+                tg_dtype_name(t->dtype), tg_shape_format(&t->shape, text),
+                t->requires_grad ? "" : " frozen");
+    }
+    for (int i = 0; i < m->nchildren; i++)
+        print_part(m->child[i].module, m->child[i].name, depth + 1, file);
+}
+
+void tg_module_print(const tg_module *m, FILE *file)
+{
+    print_part(m, "", 0, file);
+    fprintf(file, "%lld parameters\n", (long long)tg_module_parameter_count(m));
+}
+
 int64_t tg_module_parameter_count(const tg_module *m)
 {
     int64_t count = 0;

@@ -15,6 +15,8 @@
 #ifndef TG_NN_MODULE_H
 #define TG_NN_MODULE_H
 
+#include <stdio.h>
+
 #include "tensor/tensor.h"
 
 typedef struct tg_module tg_module;
@@ -31,6 +33,8 @@ typedef struct tg_submodule {
 
 struct tg_module {
     const char *kind; /* the struct's name */
+    /* For modules that take one tensor: what tg_forward calls; NULL otherwise. */
+    tg_tensor *(*forward)(const char *at, tg_module *m, tg_tensor *x);
     bool training;
     int nparameters, nchildren;
     tg_parameter *parameter;
@@ -57,6 +61,19 @@ void *tg_module_child(const char *at, tg_module *m, const char *name, void *chil
 #define tg_train(m) tg_module_train(&(m)->base, true)
 #define tg_eval(m) tg_module_train(&(m)->base, false)
 void tg_module_train(tg_module *m, bool training);
+
+/* The module's own forward function, as the layers of nn/layers.h have one. */
+#define tg_forward(m, x) tg_module_forward(TG_HERE, &(m)->base, x)
+tg_tensor *tg_module_forward(const char *at, tg_module *m, tg_tensor *x);
+
+/* Call visit for every module: children before their parent. */
+void tg_module_apply(tg_module *m, void (*visit)(tg_module *m, void *context), void *context);
+
+/* Whether parameters, those of children too, want gradients: frozen ones do not and stay. */
+void tg_module_freeze(tg_module *m, bool frozen);
+
+/* Print the modules, their parameters with shapes, and the number of numbers. */
+void tg_module_print(const tg_module *m, FILE *file);
 
 /* ---- state_dict ------------------------------------------------------------------------------ */
 
