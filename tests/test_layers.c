@@ -10,8 +10,8 @@
 
 static tg_sequential *small_net(void)
 {
-    return tg_sequential_new(tg_linear_new(3, 8), tg_activation_new(tg_tanh_at), tg_dropout_new(0.5),
-                             tg_layer_norm_new(8), tg_linear_new(8, 1));
+    return tg_sequential_new(tg_linear_new(3, 8), tg_activation_new(tg_tanh_at),
+                             tg_dropout_new(0.5), tg_layer_norm_new(8), tg_linear_new(8, 1));
 }
 
 /* ---- sequences ------------------------------------------------------------------------------- */
