@@ -4,6 +4,7 @@
 #   make lib                build/lib*.a, one archive a folder
 #   make test               all tests; SANITIZE=1 with AddressSanitizer and UBSan
 #   make gradcheck          the worst error of every op's and model's gradients
+#   make install            library, headers and pkg-config file under PREFIX [/usr/local]
 #   make bench              speed on this machine
 #   make bench-compare      the same job in PyTorch, run in turn (needs python3-torch)
 #   make ml-100k            fetch MovieLens 100K into ./ml-100k (needs a network)
@@ -33,7 +34,7 @@ CLI_OBJECTS := $(patsubst %.c,$(BUILD)/%.o,$(wildcard models/cli/*.c))
 TEST_OBJECTS := $(patsubst %.c,$(BUILD)/%.o,$(wildcard tests/*.c))
 BENCH_OBJECTS := $(patsubst %.c,$(BUILD)/%.o,$(wildcard bench/*.c))
 
-.PHONY: all lib test gradcheck bench bench-compare ml-100k size floors clean
+.PHONY: all lib install test gradcheck bench bench-compare ml-100k size floors clean
 .SECONDARY:
 all: ncf
 
@@ -70,6 +71,9 @@ $(BUILD)/run-tests: $(TEST_OBJECTS) $(ARCHIVES)
 test: $(BUILD)/run-tests $(BUILD)/ncf floors
 	@sh tests/run.sh $(BUILD)
 	@CC="$(CC)" CFLAGS="$(ALL_CFLAGS)" sh tests/readme.sh $(BUILD)
+ifndef SANITIZE
+	@CC="$(CC)" MAKE="$(MAKE)" sh tests/install.sh $(BUILD)
+endif
 
 $(BUILD)/gradcheck-report: $(BUILD)/tests/gradcheck/report.o $(BUILD)/tests/op_samples.o $(ARCHIVES)
 	$(call say,LINK)$(CC) $(ALL_CFLAGS) $(LDFLAGS) -o $@ $^ $(LDLIBS)
@@ -82,6 +86,36 @@ bench: $(BUILD)/run-bench
 	@$<
 bench-compare: $(BUILD)/run-bench
 	@sh bench/compare.sh $<
+
+# One library of all floors but the models; the shared one exports tg_ names alone.
+LIBRARY_FLOORS := $(filter-out models,$(FLOORS))
+LIBRARY_OBJECTS := $(foreach floor,$(LIBRARY_FLOORS),$(call objects,$(floor)))
+LIBRARY_HEADERS := tapegrad.h tensor/elementwise.def \
+                   $(filter-out %-internal.h,$(wildcard $(LIBRARY_FLOORS:=/*.h)))
+VERSION := $(shell sed -n 's/.*TG_VERSION "\(.*\)"/\1/p' tapegrad.h)
+SONAME := libtapegrad.so.$(firstword $(subst ., ,$(VERSION)))
+PREFIX ?= /usr/local
+TO = $(DESTDIR)$(PREFIX)
+
+$(BUILD)/libtapegrad.a: $(LIBRARY_OBJECTS)
+	$(call say,AR  )rm -f $@ && ar rcs $@ $^
+$(BUILD)/libtapegrad.so: $(LIBRARY_OBJECTS)
+	@echo '{ global: tg_*; local: *; };' >$(BUILD)/exports
+	$(call say,LINK)$(CC) $(ALL_CFLAGS) $(LDFLAGS) -shared -Wl,-soname,$(SONAME) \
+	    -Wl,--version-script,$(BUILD)/exports -o $@ $^ $(LDLIBS)
+
+install: $(BUILD)/libtapegrad.a
+	@$(MAKE) --no-print-directory BUILD=$(BUILD)/pic CFLAGS='$(CFLAGS) -fPIC' $(BUILD)/pic/libtapegrad.so
+	mkdir -p $(TO)/lib/pkgconfig
+	for h in $(LIBRARY_HEADERS); do install -D -m 644 $$h $(TO)/include/tapegrad/$$h || exit 1; done
+	install -m 644 $(BUILD)/libtapegrad.a $(TO)/lib
+	install -m 755 $(BUILD)/pic/libtapegrad.so $(TO)/lib/libtapegrad.so.$(VERSION)
+	ln -sf libtapegrad.so.$(VERSION) $(TO)/lib/$(SONAME)
+	ln -sf $(SONAME) $(TO)/lib/libtapegrad.so
+	printf '%s\n' 'prefix=$(PREFIX)' 'Name: tapegrad' 'Version: $(VERSION)' \
+	    'Description: tensors with automatic differentiation' \
+	    'Cflags: -I$${prefix}/include/tapegrad' 'Libs: -L$${prefix}/lib -ltapegrad' \
+	    'Libs.private: -lm -pthread' >$(TO)/lib/pkgconfig/tapegrad.pc
 
 ml-100k:
 	sh data/fetch-ml-100k.sh

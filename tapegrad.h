@@ -1,10 +1,21 @@
 /*
  * tapegrad.h: everything, from the ground up. Each header is the manual of its floor.
+ *
+ * C++ programs include this header alone: g++ or clang++, C++20 for the named options.
  */
 #ifndef TAPEGRAD_H
 #define TAPEGRAD_H
 
 #define TG_VERSION "0.1.0"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
 
 #include "tensor/error.h"
 #include "tensor/parallel.h"
@@ -26,5 +37,38 @@
 #include "data/loader.h"
 #include "data/ratings.h"
 #include "data/synthetic.h"
+
+#ifdef __cplusplus
+} /* extern "C" */
+
+/* Lists as C++ knows them: it has no arrays without a name. */
+#undef TG_SHAPE
+#undef tg_cat
+#undef tg_stack
+#undef tg_sequential_new
+#define TG_SHAPE(...) tg_cpp_shape(__VA_ARGS__)
+#define tg_cat(dim, ...) tg_cpp_join(tg_cat_at, TG_HERE, dim, __VA_ARGS__)
+#define tg_stack(dim, ...) tg_cpp_join(tg_stack_at, TG_HERE, dim, __VA_ARGS__)
+#define tg_sequential_new(...) tg_cpp_sequence(TG_HERE, __VA_ARGS__)
+
+template <typename... Size> tg_shape tg_cpp_shape(Size... size)
+{
+    const int64_t list[] = {static_cast<int64_t>(size)...};
+    return tg_shape_of(list, static_cast<int>(sizeof...(size)));
+}
+
+template <typename Join, typename... Tensor>
+tg_tensor *tg_cpp_join(Join join, const char *at, int dim, Tensor... x)
+{
+    tg_tensor *const list[] = {x...};
+    return join(at, dim, list, static_cast<int>(sizeof...(x)));
+}
+
+template <typename... Layer> tg_sequential *tg_cpp_sequence(const char *at, Layer... layer)
+{
+    void *const list[] = {layer...};
+    return tg_sequential_of(at, list, static_cast<int>(sizeof...(layer)));
+}
+#endif
 
 #endif
