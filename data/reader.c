@@ -1,76 +1,14 @@
 /* Text files of ratings and of pairs: one pass, a line at a time. */
-#include <errno.h>
 #include <math.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "data/lines-internal.h"
 #include "data/ratings.h"
 
-enum { BUFFER_SIZE = 1 << 16, LINE_LIMIT = 4096, MAX_FIELDS = 4 };
+enum { MAX_FIELDS = 4 };
 
 typedef enum separator { SPACE, COMMA, COLONS } separator;
-
-typedef struct reader {
-    const char *path;     /* for messages, as is `expected` */
-    const char *expected; /* the fields of a line */
-    FILE *file;
-    int64_t line;      /* number of the current line, from 1 */
-    char *begin, *end; /* what is in the buffer and not yet given out */
-    bool at_end;       /* of the file */
-    separator separator;
-    char buffer[BUFFER_SIZE + 1];
-} reader;
-
-/* ---- lines ----------------------------------------------------------------------------------- */
-
-static tg_status fill_buffer(reader *r)
-{
-    const size_t kept = (size_t)(r->end - r->begin);
-    memmove(r->buffer, r->begin, kept);
-    const size_t got = fread(r->buffer + kept, 1, BUFFER_SIZE - kept, r->file);
-    if (ferror(r->file))
-        return tg_failure(TG_EIO, "%s: %s", r->path, strerror(errno));
-    r->at_end = got < BUFFER_SIZE - kept;
-    r->begin = r->buffer;
-    r->end = r->buffer + kept + got;
-    return TG_OK;
-}
-
-static tg_status not_text(const reader *r, const char *what)
-{
-    return tg_failure(TG_EFORMAT, "%s:%lld: %s; expected a text file of %s", r->path,
-                      (long long)r->line, what, r->expected);
-}
-
-/* The next line, ended by NUL in place of its newline; *line is NULL after the last one. */
-static tg_status next_line(reader *r, char **line)
-{
-    char *newline = memchr(r->begin, '\n', (size_t)(r->end - r->begin));
-    if (!newline && !r->at_end) {
-        const tg_status status = fill_buffer(r);
-        if (status != TG_OK)
-            return status;
-        newline = memchr(r->begin, '\n', (size_t)(r->end - r->begin));
-    }
-    *line = NULL;
-    if (r->begin == r->end)
-        return TG_OK;
-    r->line++;
-    *line = r->begin;
-    char *end = newline ? newline : r->end;
-    r->begin = newline ? newline + 1 : r->end;
-    if (end - *line > LINE_LIMIT)
-        return not_text(r, "a very long line");
-    if (memchr(*line, '\0', (size_t)(end - *line)))
-        return not_text(r, "a byte of value zero");
-    if (end > *line && end[-1] == '\r')
-        end--;
-    *end = '\0';
-    if (r->line == 1 && strncmp(*line, "\xEF\xBB\xBF", 3) == 0) /* a byte-order mark */
-        *line += 3;
-    return TG_OK;
-}
 
 /* ---- fields ---------------------------------------------------------------------------------- */
 
@@ -117,32 +55,27 @@ static char *end_of_field(separator kind, char *s, char **next)
 }
 
 /* Cut a line into fields, in place; gives their number, MAX_FIELDS + 1 for any more. */
-static int split_line(const reader *r, char *line, char *field[MAX_FIELDS])
+static int split_line(separator kind, char *line, char *field[MAX_FIELDS])
 {
     int count = 0;
     for (char *s = skip_blanks(line), *next; s; s = next, count++) {
         if (count == MAX_FIELDS)
             return count + 1;
         field[count] = s;
-        *end_of_field(r->separator, s, &next) = '\0';
+        *end_of_field(kind, s, &next) = '\0';
     }
     return count;
 }
 
-static tg_status wrong_field(const reader *r, const char *name, const char *field, const char *what)
+static tg_status wrong_field(const tg_lines *in, const char *name, const char *field,
+                             const char *what)
 {
-    char shown[32];
-    snprintf(shown, sizeof shown, "%.28s%s", field, strlen(field) > 28 ? "..." : "");
-    for (char *s = shown; *s; s++)
-        if (*s < ' ' || *s > '~')
-            *s = '?';
-    return *field ? tg_failure(TG_EFORMAT, "%s:%lld: %s '%s' is %s; expected %s", r->path,
-                               (long long)r->line, name, shown, what, r->expected)
-                  : tg_failure(TG_EFORMAT, "%s:%lld: %s is empty; expected %s", r->path,
-                               (long long)r->line, name, r->expected);
+    char shown[TG_SHOWN];
+    return *field ? tg_lines_wrong(in, "%s '%s' is %s", name, tg_lines_shown(field, shown), what)
+                  : tg_lines_wrong(in, "%s is empty", name);
 }
 
-static tg_status parse_integer(const reader *r, const char *name, const char *field, bool is_id,
+static tg_status parse_integer(const tg_lines *in, const char *name, const char *field, bool is_id,
                                int64_t *value)
 {
     const bool negative = *field == '-';
@@ -151,18 +84,18 @@ static tg_status parse_integer(const reader *r, const char *name, const char *fi
     for (; is_digit(*s); s++) {
         const uint64_t digit = (uint64_t)(*s - '0');
         if (magnitude > (INT64_MAX - digit) / 10)
-            return wrong_field(r, name, field, "too large");
+            return wrong_field(in, name, field, "too large");
         magnitude = 10 * magnitude + digit;
     }
     if (*s || s == field + negative)
-        return wrong_field(r, name, field, "not a whole number");
+        return wrong_field(in, name, field, "not a whole number");
     if (negative && is_id)
-        return wrong_field(r, name, field, "negative");
+        return wrong_field(in, name, field, "negative");
     *value = negative ? -(int64_t)magnitude : (int64_t)magnitude;
     return TG_OK;
 }
 
-static tg_status parse_rating(const reader *r, const char *field, float *value)
+static tg_status parse_rating(const tg_lines *in, const char *field, float *value)
 {
     if (is_digit(field[0]) && field[1] == '\0') { /* nearly all are of one digit */
         *value = (float)(field[0] - '0');
@@ -171,28 +104,28 @@ static tg_status parse_rating(const reader *r, const char *field, float *value)
     char *end;
     const double number = strtod(field, &end);
     if (end == field || *end || strpbrk(field, "xX"))
-        return wrong_field(r, "rating", field, "not a number");
+        return wrong_field(in, "rating", field, "not a number");
     *value = (float)number;
     if (!isfinite(*value))
-        return wrong_field(r, "rating", field, "not a finite number");
+        return wrong_field(in, "rating", field, "not a finite number");
     return TG_OK;
 }
 
 /* ---- rows ------------------------------------------------------------------------------------ */
 
-static tg_status parse_pair(const reader *r, char *const *field, tg_rating *row)
+static tg_status parse_pair(const tg_lines *in, char *const *field, tg_rating *row)
 {
-    const tg_status status = parse_integer(r, "user id", field[0], true, &row->user);
-    return status == TG_OK ? parse_integer(r, "item id", field[1], true, &row->item) : status;
+    const tg_status status = parse_integer(in, "user id", field[0], true, &row->user);
+    return status == TG_OK ? parse_integer(in, "item id", field[1], true, &row->item) : status;
 }
 
-static tg_status parse_row(const reader *r, char *const *field, int fields, tg_rating *row)
+static tg_status parse_row(const tg_lines *in, char *const *field, int fields, tg_rating *row)
 {
-    tg_status status = parse_pair(r, field, row);
+    tg_status status = parse_pair(in, field, row);
     if (status == TG_OK)
-        status = parse_rating(r, field[2], &row->rating);
+        status = parse_rating(in, field[2], &row->rating);
     if (status == TG_OK && fields == 4)
-        status = parse_integer(r, "timestamp", field[3], false, &row->timestamp);
+        status = parse_integer(in, "timestamp", field[3], false, &row->timestamp);
     return status;
 }
 
@@ -219,61 +152,51 @@ static tg_status append(tg_ratings *ratings, int64_t *capacity, const tg_rating 
 }
 
 /* pairs: only the first two fields count. */
-static tg_status read_rows(reader *r, bool pairs, tg_ratings *ratings)
+static tg_status read_rows(tg_lines *in, bool pairs, tg_ratings *ratings)
 {
     int64_t capacity = 0;
+    separator kind = SPACE;
     int expected = 0; /* fields of every line, as in the first with numbers */
     char *line, *field[MAX_FIELDS];
     tg_status status;
-    for (bool first = true; (status = next_line(r, &line)) == TG_OK && line;) {
+    for (bool first = true; (status = tg_lines_next(in, &line)) == TG_OK && line;) {
         if (*skip_blanks(line) == '\0')
             continue;
-        if (first)
-            r->separator = separator_of(line);
-        const int fields = split_line(r, line, field);
-        const bool header = first && r->separator == COMMA && is_header(field, fields);
+        kind = first ? separator_of(line) : kind;
+        const int fields = split_line(kind, line, field);
+        const bool header = first && kind == COMMA && is_header(field, fields);
         first = false;
         if (header)
             continue;
         expected = expected ? expected : fields;
-        if (fields < 2 + !pairs || (!pairs && (fields > MAX_FIELDS || fields != expected)))
-            return tg_failure(TG_EFORMAT, "%s:%lld: %s%d field%s; expected %s%s", r->path,
-                              (long long)r->line, fields > MAX_FIELDS ? "more than " : "",
-                              fields > MAX_FIELDS ? MAX_FIELDS : fields, fields == 1 ? "" : "s",
-                              r->expected,
-                              fields < 3 ? "" : " and the same number of fields in every line");
+        if (fields > MAX_FIELDS && !pairs)
+            return tg_lines_wrong(in, "more than %d fields", MAX_FIELDS);
+        if (fields < 2 + !pairs || (!pairs && fields != expected))
+            return tg_lines_wrong(in, "%d field%s%s", fields, fields == 1 ? "" : "s",
+                                  fields < 3 ? "" : ", unlike the lines before");
         tg_rating row = {0};
-        status = pairs ? parse_pair(r, field, &row) : parse_row(r, field, fields, &row);
+        status = pairs ? parse_pair(in, field, &row) : parse_row(in, field, fields, &row);
         if (status == TG_OK)
             status = append(ratings, &capacity, &row);
         if (status != TG_OK)
             return status;
     }
     ratings->has_timestamp = expected == 4;
+    if (status == TG_OK && ratings->count == 0 && !pairs) {
+        in->line = 1;
+        return tg_lines_wrong(in, "no rating in the file");
+    }
     return status;
 }
 
 static tg_status read_file(const char *path, bool pairs, tg_ratings *ratings)
 {
     *ratings = (tg_ratings){0};
-    const bool standard_input = pairs && strcmp(path, "-") == 0;
-    reader *r = malloc(sizeof *r);
-    if (!r)
-        return tg_failure(TG_ENOMEM, "%s: no memory to read it", path);
-    r->path = standard_input ? "standard input" : path;
-    r->expected = pairs ? "user and item" : "user, item, rating and possibly a timestamp";
-    r->file = standard_input ? stdin : fopen(path, "rb");
-    r->line = 0;
-    r->begin = r->end = r->buffer;
-    r->at_end = false;
-    tg_status status = r->file ? read_rows(r, pairs, ratings)
-                               : tg_failure(TG_EIO, "%s: %s", path, strerror(errno));
-    if (status == TG_OK && ratings->count == 0 && !pairs)
-        status = tg_failure(TG_EFORMAT, "%s:1: no rating in the file; expected lines of %s", path,
-                            r->expected);
-    if (r->file && !standard_input)
-        fclose(r->file);
-    free(r);
+    tg_lines *in = tg_lines_open(path, pairs,
+                                 pairs ? "user and item"
+                                       : "lines of user, item, rating and possibly a timestamp");
+    const tg_status status = in ? read_rows(in, pairs, ratings) : tg_last_error()->status;
+    tg_lines_close(in);
     if (status != TG_OK)
         tg_ratings_release(ratings);
     return status;
