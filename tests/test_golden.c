@@ -7,11 +7,11 @@
 #include "models/registry.h"
 
 enum { USERS = 30, ITEMS = 40, OUTPUT_DIM = 4, BATCH = 32, SEED = 10 };
-static const double DROPOUT = 0.5, LR = 5e-3;
+static const double LR = 5e-4;
 
-/* Of losses, relative; of gradients and weights, relative to the largest of the tensor. Measured:
- * 4e-7. */
-static const double ALLOWED = 1e-5;
+/* Of losses, relative; of gradients and weights, relative to the largest of the tensor. Measured
+ * with the kernels avx512, avx2 and portable: losses 1.3e-7, gradients 3.0e-7, weights 1.5e-7. */
+static const double LOSS_ALLOWED = 1e-5, GRADIENT_ALLOWED = 1e-5, WEIGHT_ALLOWED = 1e-6;
 
 static const tg_tensor *golden_get(const tg_state_dict *golden, const char *part, const char *name)
 {
@@ -30,7 +30,7 @@ static double deviation(const tg_tensor *a, const tg_tensor *b)
     double most = 0, largest = 0;
     for (int64_t i = 0; i < tg_numel(a); i++) {
         const double d = fabs((double)x[i] - (double)y[i]);
-        most = d <= most ? most : d; /* NaN stays */
+        most = fmax(most, isnan(d) ? INFINITY : d); /* fmax passes over a NaN */
         largest = fmax(largest, fabs((double)y[i]));
     }
     return most / largest;
@@ -47,12 +47,13 @@ static void load_start(tg_module *m, const tg_state_dict *golden)
 /* Parameters, or their gradients, against those of the file. */
 static void compare(tg_module *m, const tg_state_dict *golden, const char *part, bool gradients)
 {
+    const double allowed = gradients ? GRADIENT_ALLOWED : WEIGHT_ALLOWED;
     tg_state_dict state = tg_module_state_dict(m);
     for (int64_t i = 0; i < state.count; i++) {
         tg_tensor *t = state.entry[i].tensor;
         const double d = deviation(gradients ? tg_to_dense(t->grad) : t,
                                    golden_get(golden, part, state.entry[i].name));
-        cr_expect(d <= ALLOWED, "%s%s deviates by %.2g", part, state.entry[i].name, d);
+        cr_expect(d <= allowed, "%s%s deviates by %.2g", part, state.entry[i].name, d);
     }
     tg_state_dict_release(&state);
 }
@@ -64,6 +65,7 @@ static tg_tensor *row(const tg_tensor *t, int64_t i)
 
 typedef struct golden_run {
     const char *name, *model;
+    double dropout;
     tg_optimizer *(*optimizer)(const tg_module *m);
 } golden_run;
 
@@ -74,7 +76,7 @@ static void repeat(const golden_run *run)
     snprintf(path, sizeof path, "tests/golden/%s.safetensors", run->name);
     cr_assert_eq(tg_safetensors_load(path, &golden), TG_OK, "%s", tg_last_error()->message);
     const rating_model *model = rating_model_find(run->model);
-    tg_module *m = model->create(USERS, ITEMS, OUTPUT_DIM, DROPOUT);
+    tg_module *m = model->create(USERS, ITEMS, OUTPUT_DIM, run->dropout);
     load_start(m, &golden);
     tg_manual_seed(SEED);
     tg_optimizer *opt = run->optimizer(m);
@@ -95,7 +97,7 @@ static void repeat(const golden_run *run)
         }
         tg_optimizer_step(opt);
         const double expected = tg_get(losses, step);
-        cr_expect(fabs(tg_item(loss) - expected) <= ALLOWED * expected,
+        cr_expect(fabs(tg_item(loss) - expected) <= LOSS_ALLOWED * expected,
                   "step %lld: the loss is %.9g, not %.9g", (long long)step, tg_item(loss),
                   expected);
         tg_step_end();
@@ -130,25 +132,25 @@ static tg_optimizer *sgd(const tg_module *m)
 
 Test(golden, ncf__trains_with_adam)
 {
-    repeat(&(golden_run){"adam", "ncf", adam});
+    repeat(&(golden_run){"adam", "ncf", 0.5, adam});
 }
 
 Test(golden, ncf__trains_with_adam_and_weight_decay)
 {
-    repeat(&(golden_run){"adam_decay", "ncf", adam_decay});
+    repeat(&(golden_run){"adam_decay", "ncf", 0.5, adam_decay});
 }
 
 Test(golden, ncf__trains_with_sparse_adam)
 {
-    repeat(&(golden_run){"sparse_adam", "ncf", sparse_adam});
+    repeat(&(golden_run){"sparse_adam", "ncf", 0.5, sparse_adam});
 }
 
 Test(golden, ncf__trains_with_sgd)
 {
-    repeat(&(golden_run){"sgd", "ncf", sgd});
+    repeat(&(golden_run){"sgd", "ncf", 0.5, sgd});
 }
 
 Test(golden, simplecf__trains_with_adam)
 {
-    repeat(&(golden_run){"simplecf", "simplecf", adam});
+    repeat(&(golden_run){"simplecf", "simplecf", 0, adam});
 }

@@ -4,8 +4,9 @@
     python3 tests/golden/make_golden.py        (in the root of the repository; needs python3-torch)
 
 Each run becomes tests/golden/RUN.safetensors: the initial weights (start.*), the batches, the loss
-of every step, gradients of some steps (gradient_0.*), the final weights (end.*). Dropout masks are
-not written down: the rule of tensor/kernels/kernels.h gives them here too, from the same seed.
+of every step, gradients of some steps (gradient_0.*), the final weights (end.*). All runs of a
+model have the same start and the same batches; a shorter one takes the first of them. Dropout masks
+are not written down: the rule of tensor/kernels/kernels.h gives them here too, from the same seed.
 The committed numbers are of torch 1.13.
 """
 import json
@@ -17,7 +18,8 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-USERS, ITEMS, OUTPUT_DIM, BATCH, DROPOUT, SEED = 30, 40, 4, 32, 0.5, 10
+USERS, ITEMS, OUTPUT_DIM, BATCH, SEED = 30, 40, 4, 32, 10
+MOST_STEPS, LR = 100, 5e-4
 
 
 class Masks:
@@ -53,9 +55,9 @@ class Masks:
 
 
 class MLP(nn.Module):
-    def __init__(self, last, sparse):
+    def __init__(self, last, dropout, sparse):
         super().__init__()
-        d = OUTPUT_DIM
+        d, self.dropout = OUTPUT_DIM, dropout
         self.user_emb = nn.Embedding(USERS, 4 * d, sparse=sparse)
         self.item_emb = nn.Embedding(ITEMS, 4 * d, sparse=sparse)
         self.linear_1 = nn.Linear(8 * d, 4 * d)
@@ -65,9 +67,9 @@ class MLP(nn.Module):
     def forward(self, user, item, masks):
         x = torch.cat([self.user_emb(user), self.item_emb(item)], dim=-1)
         x = F.relu(self.linear_1(x))
-        x = x * masks.draw(x.shape, DROPOUT)
+        x = x * masks.draw(x.shape, self.dropout)
         x = F.relu(self.linear_2(x))
-        x = x * masks.draw(x.shape, DROPOUT)
+        x = x * masks.draw(x.shape, self.dropout)
         return self.linear_3(x)
 
 
@@ -84,52 +86,62 @@ class GMF(nn.Module):
 
 
 class NCF(nn.Module):
-    def __init__(self, sparse):
+    def __init__(self, dropout, sparse):
         super().__init__()
+        self.dropout = dropout
         self.GMF_layers = GMF(sparse)
-        self.MLP_layers = MLP(OUTPUT_DIM, sparse)
+        self.MLP_layers = MLP(OUTPUT_DIM, dropout, sparse)
         self.predict_layer = nn.Linear(2 * OUTPUT_DIM, 1)
 
     def forward(self, user, item, masks):
         x = torch.cat([self.GMF_layers(user, item), F.relu(self.MLP_layers(user, item, masks))], -1)
-        x = x * masks.draw(x.shape, DROPOUT)
+        x = x * masks.draw(x.shape, self.dropout)
         return self.predict_layer(x).view(-1)
 
 
 class SimpleCF(MLP):
-    def __init__(self, sparse):
-        super().__init__(1, sparse)
+    def __init__(self, dropout, sparse):
+        super().__init__(1, dropout, sparse)
 
     def forward(self, user, item, masks):
         return super().forward(user, item, masks).view(-1)
 
 
-def sparse_adam(model, lr):
+def adam(model, **options):
+    return [torch.optim.Adam(model.parameters(), lr=LR, **options)]
+
+
+def adam_decay(model):
+    return adam(model, weight_decay=1e-2)
+
+
+def sparse_adam(model):
     embeddings = [p for name, p in model.named_parameters() if "_emb" in name]
     others = [p for name, p in model.named_parameters() if "_emb" not in name]
-    return [torch.optim.SparseAdam(embeddings, lr=lr), torch.optim.Adam(others, lr=lr)]
+    return [torch.optim.SparseAdam(embeddings, lr=LR), torch.optim.Adam(others, lr=LR)]
 
 
-# run: model, sparse gradients, optimisers, steps, steps whose gradients are written down
+def sgd(model):
+    return [torch.optim.SGD(model.parameters(), lr=LR, momentum=0.9)]
+
+
+# run: model, dropout, sparse gradients, optimisers, steps, steps whose gradients are written down
 RUNS = {
-    "adam": (NCF, False, lambda m: [torch.optim.Adam(m.parameters(), lr=5e-3)], 100, (0, 50)),
-    "adam_decay": (NCF, False,
-                   lambda m: [torch.optim.Adam(m.parameters(), lr=5e-3, weight_decay=1e-2)],
-                   20, (0,)),
-    "sparse_adam": (NCF, True, lambda m: sparse_adam(m, 5e-3), 20, (0,)),
-    "sgd": (NCF, False,
-            lambda m: [torch.optim.SGD(m.parameters(), lr=5e-3, momentum=0.9)], 20, (0,)),
-    "simplecf": (SimpleCF, False, lambda m: [torch.optim.Adam(m.parameters(), lr=5e-3)], 20, (0,)),
+    "adam": (NCF, 0.5, False, adam, MOST_STEPS, (0, 50)),
+    "adam_decay": (NCF, 0.5, False, adam_decay, 20, (0,)),
+    "sparse_adam": (NCF, 0.5, True, sparse_adam, 20, (0,)),
+    "sgd": (NCF, 0.5, False, sgd, 20, (0,)),
+    "simplecf": (SimpleCF, 0, False, adam, 20, (0,)),
 }
 
 
-def train(make, sparse, optimisers, steps, keep):
+def train(make, dropout, sparse, optimisers, steps, keep):
     torch.manual_seed(SEED)
-    model, masks = make(sparse), Masks(SEED)
+    model, masks = make(dropout, sparse), Masks(SEED)
     out = {"start." + name: p.detach().clone() for name, p in model.named_parameters()}
-    out["user"] = torch.randint(USERS, (steps, BATCH))
-    out["item"] = torch.randint(ITEMS, (steps, BATCH))
-    out["rating"] = torch.randint(1, 6, (steps, BATCH)).float()
+    out["user"] = torch.randint(USERS, (MOST_STEPS, BATCH))[:steps]
+    out["item"] = torch.randint(ITEMS, (MOST_STEPS, BATCH))[:steps]
+    out["rating"] = torch.randint(1, 6, (MOST_STEPS, BATCH))[:steps].float()
     optimisers, losses = optimisers(model), []
     for step in range(steps):
         model.zero_grad(set_to_none=True)
@@ -141,13 +153,13 @@ def train(make, sparse, optimisers, steps, keep):
         for optimiser in optimisers:
             optimiser.step()
         losses.append(loss.item())
-    out["loss"] = torch.tensor(losses, dtype=torch.float64)
+    out["loss"] = torch.tensor(losses)
     out.update({"end." + name: p.detach() for name, p in model.named_parameters()})
     return out
 
 
 def write_safetensors(path, tensors):
-    names = {torch.float32: "F32", torch.float64: "F64", torch.int64: "I64"}
+    names = {torch.float32: "F32", torch.int64: "I64"}
     header, data = {}, b""
     for name, t in tensors.items():
         raw = t.contiguous().numpy().tobytes()
@@ -163,11 +175,12 @@ def write_safetensors(path, tensors):
 def main():
     torch.set_num_threads(1)
     folder = os.path.dirname(os.path.abspath(__file__))
+    losses = []
     for name, run in RUNS.items():
         tensors = train(*run)
         write_safetensors(os.path.join(folder, name + ".safetensors"), tensors)
-        loss = tensors["loss"]
-        print(f"{name}: {len(loss)} steps, loss {loss[0]:.6f} to {loss[-1]:.6f}")
+        losses.append(f"{name} {tensors['loss'][0]:.6f} to {tensors['loss'][-1]:.6f}")
+    print("losses: " + ", ".join(losses))
 
 
 if __name__ == "__main__":
