@@ -38,8 +38,11 @@ static tg_tensor *embedding_forward(const tg_node *n)
                          tg_dtype_name(weight->dtype), TG_TEXT(weight->shape));
     if (!index_is_valid(n, n->in[1], weight->shape.size[0]))
         return tg_error_tensor();
-    const tg_tensor *table = tg_contiguous_at(n->at, n->in[0]);
     const tg_tensor *index = tg_contiguous_at(n->at, n->in[1]);
+    if (weight->refresh)
+        weight->refresh->rows(weight->refresh, tg_numel(index), index->data);
+    const tg_tensor *table =
+        tg_is_contiguous(weight) ? weight : tg_contiguous_at(n->at, n->in[0]);
     tg_shape shape = index->shape;
     shape.size[shape.ndim++] = table->shape.size[1];
     tg_tensor *y = tg_result(n, table->dtype, shape);

@@ -101,7 +101,9 @@ tg_tensor *tg_apply(const char *at, const tg_op *op, int nin, tg_tensor *const *
 {
     bool wanted = false;
     for (int i = 0; i < nin; i++) {
-        if (!tg_usable(at, op->name, in[i]))
+        /* embedding brings the rows that it reads up to date itself */
+        const bool by_rows = op == &tg_op_embedding && in[i] && in[i]->refresh;
+        if (!(by_rows ? tg_valid : tg_usable)(at, op->name, in[i]))
             return tg_error_tensor();
         if (in[i]->rows && op != &tg_op_to_dense)
             return tg_misuse(at, op->name, "operand %d is row-sparse: take tg_to_dense first", i);

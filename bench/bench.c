@@ -2,7 +2,7 @@
  * bench: the speed of this machine, of the products, and of training
  *
  *     run-bench                              everything
- *     run-bench train [--threads N] [--sparse] [--batch-size N]
+ *     run-bench train [--threads N] [--optimizer adam|adam-dense|sparse-adam] [--batch-size N]
  *                                            samples/s of training NCF, for compare.sh
  */
 #include <stdio.h>
@@ -114,12 +114,14 @@ typedef struct training {
 } training;
 
 /* Train for about `seconds` after a tenth of that to warm up. */
-static training train(int64_t batch_size, bool sparse, double seconds)
+static training train(int64_t batch_size, const char *optimizer, double seconds)
 {
     tg_dataset data = skewed_ratings();
     tg_manual_seed(10);
     ncf *m = ncf_new(USERS, ITEMS, OUTPUT_DIM, 0.5);
-    tg_optimizer *opt = sparse ? tg_sparse_adam(m, .lr = 5e-4) : tg_adam(m, .lr = 5e-4);
+    tg_optimizer *opt = strcmp(optimizer, "sparse-adam") == 0
+                            ? tg_sparse_adam(m, .lr = 5e-4)
+                            : tg_adam(m, .lr = 5e-4, .catch_up = strcmp(optimizer, "adam") == 0);
     tg_loader *loader = tg_loader_new(&data, batch_size, .shuffle = true, .seed = 10);
     training t = {0};
     tg_batch batch;
@@ -154,11 +156,11 @@ static training train(int64_t batch_size, bool sparse, double seconds)
     return t;
 }
 
-static void bench_training(int64_t batch_size, bool sparse)
+static void bench_training(int64_t batch_size, const char *optimizer)
 {
-    const training t = train(batch_size, sparse, 3);
+    const training t = train(batch_size, optimizer, 3);
     const double steps = (double)t.samples / (double)batch_size;
-    printf("%-12s %6lld %12.0f %9.0f %9.0f %9.0f %9.0f\n", sparse ? "sparse-adam" : "adam",
+    printf("%-12s %6lld %12.0f %9.0f %9.0f %9.0f %9.0f\n", optimizer,
            (long long)batch_size, (double)t.samples / t.seconds, 1e6 * t.forward / steps,
            1e6 * t.backward / steps, 1e6 * t.update / steps,
            1e6 * (t.seconds - t.forward - t.backward - t.update) / steps);
@@ -166,17 +168,17 @@ static void bench_training(int64_t batch_size, bool sparse)
 
 static int usage(void)
 {
-    fputs("usage: run-bench [train [--threads N] [--sparse] [--batch-size N]]\n", stderr);
+    fputs("usage: run-bench [train [--threads N] [--optimizer NAME] [--batch-size N]]\n", stderr);
     return 2;
 }
 
 static int train_command(int argc, char **argv)
 {
-    bool sparse = false;
+    const char *optimizer = "adam";
     int64_t batch_size = 256;
     for (int i = 2; i < argc; i++) {
-        if (strcmp(argv[i], "--sparse") == 0)
-            sparse = true;
+        if (strcmp(argv[i], "--optimizer") == 0 && i + 1 < argc)
+            optimizer = argv[++i];
         else if (strcmp(argv[i], "--threads") == 0 && i + 1 < argc)
             tg_set_num_threads(atoi(argv[++i]));
         else if (strcmp(argv[i], "--batch-size") == 0 && i + 1 < argc && atoi(argv[i + 1]) > 0)
@@ -184,8 +186,8 @@ static int train_command(int argc, char **argv)
         else
             return usage();
     }
-    const training t = train(batch_size, sparse, 3);
-    printf("tapegrad ncf %s threads=%d: %.0f samples/s\n", sparse ? "sparse-adam" : "adam",
+    const training t = train(batch_size, optimizer, 3);
+    printf("tapegrad ncf %s threads=%d: %.0f samples/s\n", optimizer,
            tg_num_threads(), (double)t.samples / t.seconds);
     return 0;
 }
@@ -204,9 +206,10 @@ int main(int argc, char **argv)
         printf("\ntraining ncf, %d thread%s: microseconds a step\n", threads,
                threads > 1 ? "s" : "");
         puts("optimizer     batch    samples/s   forward  backward    update      rest");
-        bench_training(256, false);
-        bench_training(256, true);
-        bench_training(4096, false);
+        bench_training(256, "adam");
+        bench_training(256, "adam-dense");
+        bench_training(256, "sparse-adam");
+        bench_training(4096, "adam");
     }
     return 0;
 }

@@ -1,12 +1,14 @@
 /* Adam (Kingma and Ba 2015), AdamW (Loshchilov and Hutter 2019) and SparseAdam, with PyTorch's
  * placement of eps in each. */
 #include <math.h>
+#include <string.h>
 
 #include "optim/optim-internal.h"
 
 typedef struct adam {
     tg_optimizer base;
-    double beta1, beta2, eps;
+    tg_adam_moments moments;
+    bool catch_up;
 } adam;
 
 static void adam_run(const void *context, const tg_slot *slot, int64_t offset, int64_t n,
@@ -18,24 +20,31 @@ static void adam_run(const void *context, const tg_slot *slot, int64_t offset, i
 }
 
 /* eps beside the corrected root: sqrt(v / (1 - b2^t)) + eps. */
-static tg_adam_update corrected(const tg_optimizer *opt, const tg_slot *slot)
+tg_adam_update tg_adam_at(const tg_adam_moments *o, double lr, double step)
 {
-    const adam *o = (const adam *)opt;
     return (tg_adam_update){
         .beta1 = o->beta1,
         .beta2 = o->beta2,
         .eps = o->eps,
-        .weight_decay = slot->weight_decay,
         .shrink = 1,
-        .rate = tg_lr(opt, slot) / (1 - pow(o->beta1, tg_steps(slot))),
-        .root_scale = 1 / sqrt(1 - pow(o->beta2, tg_steps(slot))),
+        .rate = lr / (1 - pow(o->beta1, step)),
+        .root_scale = 1 / sqrt(1 - pow(o->beta2, step)),
     };
+}
+
+static tg_adam_update corrected(const tg_optimizer *opt, const tg_slot *slot)
+{
+    tg_adam_update u = tg_adam_at(&((const adam *)opt)->moments, tg_lr(opt, slot), tg_steps(slot));
+    u.weight_decay = slot->weight_decay;
+    return u;
 }
 
 static void adam_update(const tg_optimizer *opt, tg_slot *slot)
 {
+    const adam *o = (const adam *)opt;
     const tg_adam_update u = corrected(opt, slot);
-    tg_for_runs(slot, true, adam_run, &u);
+    const bool put_off = o->catch_up && tg_catch_up(&o->moments, tg_lr(opt, slot), slot);
+    tg_for_runs(slot, !put_off, adam_run, &u);
 }
 
 static void adamw_update(const tg_optimizer *opt, tg_slot *slot)
@@ -59,6 +68,19 @@ static void sparse_adam_update(const tg_optimizer *opt, tg_slot *slot)
     tg_for_runs(slot, !is_sparse, adam_run, &u);
 }
 
+/* The roots must outlast the momenta, or what was missed is no sum of few terms. */
+static bool catch_up_makes_sense(const char *name, const tg_adam_options *options,
+                                 const tg_adam_moments *o)
+{
+    const bool is_adam = strcmp(name, "adam") == 0;
+    if (is_adam && options->weight_decay == 0 && o->beta1 / pow(o->beta2, 1.5) < 0.995)
+        return true;
+    tg_misuse("tg_optimizer", name, "catch_up with %s; adam without weight decay, and beta1 below "
+              "0.995 beta2^1.5, expected",
+              is_adam ? "these options" : name);
+    return false;
+}
+
 static tg_optimizer *adam_new(const char *name, const tg_module *m, tg_adam_options options,
                               double weight_decay,
                               void (*update)(const tg_optimizer *, tg_slot *))
@@ -66,9 +88,10 @@ static tg_optimizer *adam_new(const char *name, const tg_module *m, tg_adam_opti
     adam *opt = tg_optimizer_alloc(
         sizeof *opt, m, 2, tg_option(name, "lr", options.lr, 1e-3, INFINITY),
         tg_option(name, "weight_decay", options.weight_decay, weight_decay, INFINITY), update);
-    opt->beta1 = tg_option(name, "beta1", options.beta1, 0.9, 1);
-    opt->beta2 = tg_option(name, "beta2", options.beta2, 0.999, 1);
-    opt->eps = tg_option(name, "eps", options.eps, 1e-8, INFINITY);
+    opt->moments.beta1 = tg_option(name, "beta1", options.beta1, 0.9, 1);
+    opt->moments.beta2 = tg_option(name, "beta2", options.beta2, 0.999, 1);
+    opt->moments.eps = tg_option(name, "eps", options.eps, 1e-8, INFINITY);
+    opt->catch_up = options.catch_up && catch_up_makes_sense(name, &options, &opt->moments);
     return &opt->base;
 }
 

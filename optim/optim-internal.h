@@ -18,6 +18,7 @@ typedef struct tg_slot {
     tg_tensor *steps;          /* () i64: updates so far */
     double lr, weight_decay;
     int32_t *row;              /* scratch: which row of a sparse gradient is row r's, or -1 */
+    struct tg_catch_up *late;  /* updates of rows that are put off, or NULL */
 } tg_slot;
 
 struct tg_optimizer {
@@ -55,6 +56,22 @@ static inline void *tg_at(const tg_tensor *t, int64_t offset)
 {
     return t ? (char *)t->data + offset * (int64_t)tg_dtype_size(t->dtype) : NULL;
 }
+
+/* ---- Adam's updates of rows without a gradient, put off: catch_up.c -------------------------- */
+
+typedef struct tg_adam_moments {
+    double beta1, beta2, eps;
+} tg_adam_moments;
+
+/* What an update does, the one of number `step`, at the learning rate lr. */
+tg_adam_update tg_adam_at(const tg_adam_moments *o, double lr, double step);
+
+/* Before an update from slot->param->grad: whether it may leave out the rows that have no gradient,
+ * which are then put off. */
+bool tg_catch_up(const tg_adam_moments *o, double lr, tg_slot *slot);
+
+/* Make all updates that were put off, and put off none. NULL is accepted. */
+void tg_catch_up_free(struct tg_catch_up *late);
 
 /* `value`, or the default where it is zero; negative, not finite, or `bound` and more is misuse. */
 double tg_option(const char *optimizer, const char *name, double value, double otherwise,

@@ -33,12 +33,18 @@ typedef struct tg_adam_options {
     double beta1, beta2; /* decay of the moments, below 1 [0.9, 0.999] */
     double eps;          /* [1e-8] */
     double weight_decay; /* [0; tg_adamw 0.01] */
+    bool catch_up;       /* tg_adam only, without weight decay: see there */
 } tg_adam_options;
 
 /* m = b1 m + (1 - b1) g;  v = b2 v + (1 - b2) g^2
  * p -= lr / (1 - b1^t) * m / (sqrt(v / (1 - b2^t)) + eps)        (torch.optim.Adam)
  * Dense: of a row-sparse gradient the absent rows count as zero, so their m and v decay and the
- * rows still move. */
+ * rows still move.
+ *
+ * With catch_up they move when they are next read, by the sum of what they missed: the same results
+ * within rounding (a millionth of lr), and the cost of a step does not grow with the table. Read
+ * such a table through ops and the functions of the library, not through ->data, until the optimiser
+ * is freed. Only the moments of one optimiser can be late on a table. */
 #define tg_adam(m, ...) tg_adam_new(&(m)->base, (tg_adam_options){__VA_ARGS__})
 tg_optimizer *tg_adam_new(const tg_module *m, tg_adam_options options);
 

@@ -46,6 +46,7 @@ void *tg_optimizer_alloc(size_t size, const tg_module *m, int moments, double lr
 void tg_optimizer_free(tg_optimizer *opt)
 {
     for (int64_t i = 0; opt && i < opt->count; i++) {
+        tg_catch_up_free(opt->slot[i].late);
         tg_free(opt->slot[i].first);
         tg_free(opt->slot[i].second);
         tg_free(opt->slot[i].steps);
@@ -119,18 +120,22 @@ tg_state_dict tg_optimizer_state_dict(tg_optimizer *opt)
 {
     tg_state_dict state = {0};
     char name[512];
-    for (int64_t i = 0; i < opt->count; i++)
+    for (int64_t i = 0; i < opt->count; i++) {
+        tg_usable(TG_HERE, "state_dict", opt->slot[i].param); /* moments are up to date then */
         for (int part = 0; part < PARTS; part++) {
             tg_tensor *t = slot_part(&opt->slot[i], part, name, sizeof name);
             if (t)
                 tg_state_dict_add(&state, name, t);
         }
+    }
     return state;
 }
 
 tg_status tg_optimizer_load_state_dict(tg_optimizer *opt, const tg_state_dict *state)
 {
     char name[512], expected[TG_SHAPE_TEXT];
+    for (int64_t i = 0; i < opt->count; i++)
+        tg_usable(TG_HERE, "load_state_dict", opt->slot[i].param); /* with its old moments */
     for (int copies = 0; copies < 2; copies++) /* first look, then copy: all or nothing */
         for (int64_t i = 0; i < opt->count; i++)
             for (int part = 0; part < PARTS; part++) {

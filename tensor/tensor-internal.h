@@ -52,7 +52,18 @@ static inline void tg_touch(tg_tensor *t)
     (t->base ? t->base : t)->version++;
 }
 
+/* A table of which an optimiser has put off updates of some rows. Whoever reads it calls `rows`
+ * before: for `count` rows, which may repeat, or for all (row NULL). */
+typedef struct tg_refresh tg_refresh;
+struct tg_refresh {
+    void (*rows)(tg_refresh *self, int64_t count, const int64_t *row);
+    tg_tensor *table; /* NULL once it is gone */
+};
+
 /* NULL and stale tensors are misuse, an error tensor is not reported again: false for each. */
+bool tg_valid(const char *at, const char *op, const tg_tensor *t);
+
+/* The same, and all rows of a table are brought up to date. */
 bool tg_usable(const char *at, const char *op, const tg_tensor *t);
 
 void tg_contiguous_strides(const tg_shape *shape, int64_t stride[TG_MAX_DIMS]);

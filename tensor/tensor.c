@@ -153,7 +153,7 @@ bool tg_is_error(const tg_tensor *t)
     return t == &local.error;
 }
 
-bool tg_usable(const char *at, const char *op, const tg_tensor *t)
+bool tg_valid(const char *at, const char *op, const tg_tensor *t)
 {
     if (t && !tg_is_error(t) && !tg_is_stale(t))
         return true;
@@ -162,6 +162,16 @@ bool tg_usable(const char *at, const char *op, const tg_tensor *t)
     else if (!tg_is_error(t))
         tg_misuse(at, op, "the tensor belongs to a step that has ended; keep it with tg_retain");
     return false;
+}
+
+bool tg_usable(const char *at, const char *op, const tg_tensor *t)
+{
+    if (!tg_valid(at, op, t))
+        return false;
+    const tg_tensor *owner = t->base ? t->base : t;
+    if (owner->refresh)
+        owner->refresh->rows(owner->refresh, 0, NULL);
+    return true;
 }
 
 /* ---- tensors of the step --------------------------------------------------------------------- */
@@ -293,6 +303,8 @@ void tg_free(tg_tensor *t)
 {
     if (!t || tg_is_error(t) || t->step != 0)
         return;
+    if (t->refresh)
+        t->refresh->table = NULL;
     tg_free(t->dense_buffer);
     tg_free(t->sparse_buffer);
     tg_free(t->rows);

@@ -47,6 +47,7 @@ struct tg_tensor {
 
     /* Private to the library. */
     tg_tensor *base;          /* whose data this shares; NULL where it is its own */
+    struct tg_refresh *refresh; /* a table whose rows may be behind: tensor-internal.h */
     uint64_t version;         /* changes in place of its own data */
     bool retains_grad;        /* a result whose gradient is kept: tg_retain_grad */
     tg_tensor *(*hook)(void *context, tg_tensor *g); /* sees the gradient: tg_register_hook */

@@ -442,6 +442,25 @@ Test(kernels, adam__agrees_with_its_formula)
         }
 }
 
+Test(kernels, adam_skip__agrees_with_its_formula)
+{
+    const tg_adam_skip u = {.sum = 0.3, .eps = 0.2, .variance = 0.01, .decay1 = 0.5, .decay2 = 0.9};
+    tg_rng rng = {.seed = 10};
+    EACH_SET(set, type)
+        for (int64_t n = 0; n < 70; n++) {
+            slot s = slot_random(type, n, &rng), old = slot_copy(&s);
+            set->type[type]->adam_skip(n, s.p.data, s.m.data, s.v.data, &u);
+            for (int64_t i = 0; i < n; i++) {
+                const double m = get(&old.m, i), v = get(&old.v, i), x = 1 / (sqrt(v) + 0.2);
+                expect_near(set, "m", &s.m, i, 0.5 * m);
+                expect_near(set, "v", &s.v, i, 0.9 * v);
+                expect_near(set, "p", &s.p, i,
+                            get(&old.p, i) - m * 0.3 * x * (1 + 0.01 * x * x));
+            }
+            slot_free(&s), slot_free(&old);
+        }
+}
+
 /* Moments that only decay would be subnormal in the end, and slow for ever after. */
 Test(kernels, adam__sets_subnormal_moments_to_zero)
 {

@@ -181,7 +181,7 @@ enum { SETTINGS = sizeof settings / sizeof *settings };
 static tg_optimizer *optimizer_new(const setting *s, pair *m)
 {
     const double decay = s->weight_decay;
-    const tg_adam_options o = {0.05, 0.8, 0.95, 0.01, decay};
+    const tg_adam_options o = {0.05, 0.8, 0.95, 0.01, decay, false};
     switch (s->kind) {
     case ADAM: return tg_adam_new(&m->base, o);
     case ADAMW: return tg_adamw_new(&m->base, o);

@@ -55,6 +55,12 @@ typedef struct tg_adam_update {
     double beta1, beta2, eps, weight_decay, shrink, rate, root_scale;
 } tg_adam_update;
 
+/* Many updates without a gradient at once: with x = 1 / (sqrt(v) + eps)
+ * p -= m sum x (1 + variance x^2);  m *= decay1;  v *= decay2        (optim/catch_up.c) */
+typedef struct tg_adam_skip {
+    double sum, eps, variance, decay1, decay2;
+} tg_adam_skip;
+
 /* v = momentum v + g;  p -= lr v, or lr (g + momentum v),   where g = gradient + weight_decay p */
 typedef struct tg_sgd_update {
     double lr, momentum, weight_decay;
@@ -91,6 +97,7 @@ typedef struct tg_type_kernels {
     void (*dropout_mask)(int64_t n, void *out, const tg_mask_draw *draw);
     /* g NULL counts as zeros. Subnormal m and v are set to zero. */
     void (*adam)(int64_t n, void *p, const void *g, void *m, void *v, const tg_adam_update *u);
+    void (*adam_skip)(int64_t n, void *p, void *m, void *v, const tg_adam_skip *u);
     /* v NULL without momentum. */
     void (*sgd)(int64_t n, void *p, const void *g, void *v, const tg_sgd_update *u);
     void (*rmsprop)(int64_t n, void *p, const void *g, void *v, const tg_rmsprop_update *u);
