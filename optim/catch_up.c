@@ -16,16 +16,19 @@
  */
 #include <math.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "optim/optim-internal.h"
 #include "tensor/parallel.h"
 
-enum { EARLY = 100, GRAIN = 16384 };
+enum { EARLY = 100, GRAIN = 16384, AHEAD = 4, LINE = 64 };
 
 /* Sums over j of w_j, w_j e_j, w_j e_j^2. */
 typedef struct sums {
     double w, we, wee;
 } sums;
+
+enum { NEVER = -1 }; /* done: the row's moments are zero, and leave it where it is */
 
 typedef struct tg_catch_up {
     tg_refresh refresh; /* first: what the table points to */
@@ -36,6 +39,7 @@ typedef struct tg_catch_up {
     double *lr, *w, *e; /* of update base + 1 + i: the learning rate, r / R, eps / R */
     int32_t *done;      /* (rows): updates that the row has had, less base */
     int64_t window;     /* lags beyond which w_j is nothing */
+    double *decay1, *decay2; /* (window + 1): b1^k, b2^k */
     sums *recent;       /* (window + 1): of lag k, up to now */
     sums *complete;     /* (room): of those that followed update base + i, once `window` have */
 } catch_up;
@@ -62,8 +66,8 @@ static void skip_row(const catch_up *c, int64_t row, int64_t from)
         .sum = sum.w,
         .eps = e,
         .variance = sum.w > 0 ? sum.wee / sum.w - e * e : 0,
-        .decay1 = pow(c->moments.beta1, (double)lag),
-        .decay2 = pow(c->moments.beta2, (double)lag),
+        .decay1 = lag <= c->window ? c->decay1[lag] : pow(c->moments.beta1, (double)lag),
+        .decay2 = lag <= c->window ? c->decay2[lag] : pow(c->moments.beta2, (double)lag),
     };
     kernels->adam_skip(dim, p, m, v, &u);
 }
@@ -74,6 +78,8 @@ static void skip_range(void *context, int64_t begin, int64_t end)
 {
     catch_up *c = context;
     for (int64_t row = begin; row < end; row++) {
+        if (c->done[row] == NEVER)
+            continue;
         skip_row(c, row, c->base + c->done[row]);
         c->done[row] = 0;
     }
@@ -89,6 +95,16 @@ static void settle(catch_up *c)
     c->base = c->now;
 }
 
+/* Rows lie scattered over a table that no cache holds. */
+static void prefetch(const catch_up *c, int64_t row)
+{
+    const tg_tensor *t[] = {c->slot->param, c->slot->first, c->slot->second};
+    const int64_t dim = t[0]->shape.size[1];
+    for (int i = 0; i < 3; i++)
+        for (int64_t d = 0; d < dim; d += LINE / (int64_t)tg_dtype_size(t[0]->dtype))
+            __builtin_prefetch(tg_at(t[i], row * dim + d), 1);
+}
+
 static void refresh_rows(tg_refresh *self, int64_t count, const int64_t *row)
 {
     catch_up *c = (catch_up *)self;
@@ -96,8 +112,10 @@ static void refresh_rows(tg_refresh *self, int64_t count, const int64_t *row)
         settle(c);
     const int32_t all = (int32_t)(c->now - c->base);
     for (int64_t i = 0; i < count; i++) {
+        if (i + AHEAD < count)
+            prefetch(c, row[i + AHEAD]);
         const int32_t done = c->done[row[i]];
-        if (done == all)
+        if (done == all || done == NEVER)
             continue;
         c->done[row[i]] = all;
         skip_row(c, row[i], c->base + done);
@@ -149,8 +167,15 @@ static catch_up *catch_up_new(const tg_adam_moments *o, tg_slot *slot)
     c->w = allocate(c->room, sizeof *c->w);
     c->e = allocate(c->room, sizeof *c->e);
     c->done = allocate(rows, sizeof *c->done);
+    c->decay1 = allocate(c->window, sizeof *c->decay1);
+    c->decay2 = allocate(c->window, sizeof *c->decay2);
+    for (int64_t k = 0; k <= c->window; k++) {
+        c->decay1[k] = pow(o->beta1, (double)k);
+        c->decay2[k] = pow(o->beta2, (double)k);
+    }
     c->recent = allocate(c->window, sizeof *c->recent);
     c->complete = allocate(c->room, sizeof *c->complete);
+    memset(c->done, NEVER, (size_t)rows * sizeof *c->done);
     slot->param->refresh = &c->refresh;
     return c;
 }
@@ -168,8 +193,10 @@ bool tg_catch_up(const tg_adam_moments *o, double lr, tg_slot *slot)
     if (!c)
         c = slot->late = catch_up_new(o, slot);
     const int64_t steps = *(const int64_t *)slot->steps->data, *row = g->rows->data;
-    if (c->now != steps - 1) /* a dense update or a loaded state came between: all rows have it */
+    if (c->now != steps - 1) { /* a dense update or a loaded state came between: all rows have it */
         c->base = c->now = steps - 1;
+        memset(c->done, 0, (size_t)slot->param->shape.size[0] * sizeof *c->done);
+    }
     refresh_rows(&c->refresh, tg_numel(g->rows), row);
     remember(c, lr);
     for (int64_t i = 0; i < tg_numel(g->rows); i++)
@@ -189,6 +216,8 @@ void tg_catch_up_free(struct tg_catch_up *late)
     free(late->w);
     free(late->e);
     free(late->done);
+    free(late->decay1);
+    free(late->decay2);
     free(late->recent);
     free(late->complete);
     free(late);

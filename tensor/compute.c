@@ -196,8 +196,8 @@ static void mask_segments(void *context, int64_t begin, int64_t end)
     const mask *m = context;
     tg_mask_draw draw = m->draw;
     draw.position += (uint64_t)begin * TG_MASK_BLOCKS;
-    const int64_t from = begin * TG_MASK_SEGMENT;
-    m->kernels->dropout_mask(tg_min(end * TG_MASK_SEGMENT, m->count) - from,
+    const int64_t segment = tg_mask_segment(draw.threshold), from = begin * segment;
+    m->kernels->dropout_mask(tg_min(end * segment, m->count) - from,
                              (char *)m->out->data + from * (int64_t)tg_dtype_size(m->out->dtype),
                              &draw);
 }
@@ -207,7 +207,8 @@ void tg_fill_mask(tg_tensor *out, uint32_t threshold, double scale)
     tg_rng *rng = tg_default_rng();
     mask m = {.kernels = tg_kernels_of(out->dtype), .out = out, .count = tg_numel(out),
               .draw = {rng->seed, rng->stream, rng->position, threshold, scale}};
-    const int64_t segments = (m.count + TG_MASK_SEGMENT - 1) / TG_MASK_SEGMENT;
-    tg_parallel_for(segments, 1 + PARALLEL / TG_MASK_SEGMENT, mask_segments, &m);
+    const int64_t segment = tg_mask_segment(threshold);
+    const int64_t segments = (m.count + segment - 1) / segment;
+    tg_parallel_for(segments, 1 + PARALLEL / segment, mask_segments, &m);
     rng->position += (uint64_t)segments * TG_MASK_BLOCKS;
 }

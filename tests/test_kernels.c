@@ -361,31 +361,41 @@ Test(kernels, sum__is_exact_in_double)
         }
 }
 
-/* The rule of kernels.h, written down once more with tg_philox: the random bits of element i. */
-static uint32_t mask_bits(const tg_mask_draw *draw, int64_t i)
+/* The rule of kernels.h, written down once more with tg_philox: element i's random bits. */
+static uint32_t mask_piece(const tg_mask_draw *draw, int bits, int64_t i)
 {
-    const int64_t segment = i / 128, place = i % 128;
+    const int64_t segment = i / (2048 / bits), place = i % (2048 / bits), piece = place / 16;
     uint32_t block[4];
     tg_philox(draw->seed, draw->stream, draw->position + (uint64_t)(16 * segment + place % 16),
               block);
-    return place / 16 % 2 ? block[place / 32] >> 16 : block[place / 32] & 0xFFFF;
+    return block[piece * bits / 32] >> piece * bits % 32 & ((1u << bits) - 1);
 }
 
-/* All kept, all dropped, and thresholds that an element just reaches. */
+/* All kept, all dropped, and thresholds that need each number of bits. */
 Test(kernels, dropout_mask__follows_its_rule)
 {
+    static const struct {
+        uint32_t threshold;
+        int bits;
+    } cases[] = {{0, 1},      {65536, 1},  {0x8000, 1}, {0x4000, 2},  {0xC000, 2},  {0x1000, 4},
+                 {0xF000, 4}, {0x0100, 8}, {0xAB00, 8}, {0x0001, 16}, {0x3333, 16}, {0xFFFF, 16}};
     tg_mask_draw draw = {.seed = UINT64_C(10) << 32 | 7, .stream = UINT64_C(3) << 32 | 5,
                          .position = (UINT64_C(1) << 32) - 20, .scale = 1.5};
     EACH_SET(set, type)
-        for (int64_t n = 0; n < 600; n += n < 4 ? 1 : 13) {
-            draw.threshold = n == 1 ? 0 : n == 2 ? 65536 : mask_bits(&draw, n * 5 / 7);
-            array y = array_new(type, n);
-            set->type[type]->dropout_mask(n, y.data, &draw);
-            for (int64_t i = 0; i < n; i++)
-                cr_assert_eq(get(&y, i), mask_bits(&draw, i) >= draw.threshold ? 1.5 : 0,
-                             "%s f%d: element %d of %d", NAME(set, type), (int)i, (int)n);
-            free(y.data);
-        }
+        for (size_t c = 0; c < sizeof cases / sizeof *cases; c++)
+            for (int64_t n = 0; n < 5000; n = n < 4 ? n + 1 : n * 3 / 2) {
+                const int bits = cases[c].bits;
+                draw.threshold = cases[c].threshold;
+                array y = array_new(type, n);
+                set->type[type]->dropout_mask(n, y.data, &draw);
+                for (int64_t i = 0; i < n; i++)
+                    cr_assert_eq(get(&y, i),
+                                 mask_piece(&draw, bits, i) >= draw.threshold >> (16 - bits) ? 1.5
+                                                                                             : 0,
+                                 "%s f%d: threshold %x: element %d of %d", NAME(set, type),
+                                 draw.threshold, (int)i, (int)n);
+                free(y.data);
+            }
 }
 
 /* ---- updates --------------------------------------------------------------------------------- */

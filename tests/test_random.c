@@ -121,7 +121,7 @@ Test(random, dropout__is_the_same_for_any_number_of_threads)
         if (threads == 1)
             memcpy(first, y->data, sizeof first);
         cr_expect_eq(memcmp(y->data, first, sizeof first), 0, "%d threads", threads);
-        cr_expect_eq(tg_default_rng()->position, (N + 127) / 128 * 16);
+        cr_expect_eq(tg_default_rng()->position, (N + 2047) / 2048 * 16);
         tg_step_end();
     }
     tg_set_num_threads(1);

@@ -72,18 +72,31 @@ typedef struct tg_rmsprop_update {
     double lr, keep, add, eps, weight_decay;
 } tg_rmsprop_update;
 
-/* Threshold and scale of a dropout mask: an element is kept where its 16 random bits are at least
- * `threshold`, as `scale`. */
+/* A dropout mask: 0 with probability threshold / 65536, else scale. */
 typedef struct tg_mask_draw {
     uint64_t seed, stream, position; /* of the first block of the first segment */
-    uint32_t threshold;
+    uint32_t threshold; /* 0 to 65536 */
     double scale;
 } tg_mask_draw;
 
-/* A mask is drawn in segments of 128 elements, each from 16 blocks of 128 random bits. Element i of
- * a segment takes from block i % 16 the low (i / 16 even) or high half of word i / 32. */
-#define TG_MASK_SEGMENT 128
+/* A mask takes the fewest of 1, 2, 4, 8, 16 bits an element that tell the threshold apart, and is
+ * drawn in segments of 16 blocks of 128 random bits, 2048 / bits elements. Element i of a segment
+ * takes from block i % 16 the piece number i / 16 of that many bits: words in their order, low bits
+ * first. It is kept where the piece is at least the threshold's upper bits. */
 #define TG_MASK_BLOCKS 16
+
+static inline int tg_mask_bits(uint32_t threshold)
+{
+    int bits = 16;
+    while (bits > 1 && threshold % (1u << (16 - bits / 2)) == 0)
+        bits /= 2;
+    return bits;
+}
+
+static inline int64_t tg_mask_segment(uint32_t threshold)
+{
+    return 128 * TG_MASK_BLOCKS / tg_mask_bits(threshold);
+}
 
 /* The kernels of one element type. */
 typedef struct tg_type_kernels {

@@ -25,7 +25,7 @@ MOST_STEPS, LR = 100, 5e-4
 class Masks:
     """The masks that tg_dropout draws after tg_manual_seed(seed)."""
 
-    SEGMENT, BLOCKS = 128, 16
+    BLOCKS = 16
 
     def __init__(self, seed):
         self.seed, self.position = seed, 0
@@ -45,12 +45,15 @@ class Masks:
         return np.stack(c)
 
     def draw(self, shape, p):
-        n = int(np.prod(shape))
-        segments = -(-n // self.SEGMENT)
+        n, threshold, bits = int(np.prod(shape)), round(p * 65536), 16
+        while bits > 1 and threshold % (1 << (16 - bits // 2)) == 0:
+            bits //= 2
+        segments = -(-n * bits // (128 * self.BLOCKS))
         word = self.blocks(segments * self.BLOCKS).reshape(4, segments, self.BLOCKS)
-        half = np.stack([word & np.uint64(0xFFFF), word >> np.uint64(16)])
-        bits = half.transpose(2, 1, 0, 3).reshape(-1)[:n]  # segment, word, half, block
-        keep = torch.from_numpy((bits >= round(p * 65536)).astype(np.float32))
+        piece = np.stack([word >> np.uint64(shift) & np.uint64((1 << bits) - 1)
+                          for shift in range(0, 32, bits)])
+        piece = piece.transpose(2, 1, 0, 3).reshape(-1)[:n]  # segment, word, piece, block
+        keep = torch.from_numpy((piece >= threshold >> (16 - bits)).astype(np.float32))
         return keep.reshape(shape) / (1 - p)
 
 
