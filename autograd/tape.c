@@ -77,8 +77,9 @@ static void *step_memory(size_t bytes)
 
 static void record(tg_node n, size_t attr_size)
 {
-    tg_tensor **in = step_memory((size_t)n.nin * sizeof *in);
-    uint64_t *version = step_memory((size_t)(n.nin + 1) * sizeof *version);
+    const size_t operands = (size_t)n.nin;
+    tg_tensor **in = step_memory(operands * sizeof *in + (operands + 1) * sizeof(uint64_t));
+    uint64_t *version = (uint64_t *)(void *)(in + operands);
     for (int i = 0; i < n.nin; i++) {
         in[i] = n.in[i];
         version[i] = tg_version(in[i]);

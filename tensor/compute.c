@@ -115,12 +115,30 @@ static void map_outer(void *context, int64_t begin, int64_t end)
     }
 }
 
+/* Small maps over plain arrays, the most frequent ones, go straight to the kernel. */
+static bool map_at_once(tg_map_kernel kernel, int64_t total, const tg_tensor *out, int nin,
+                        const tg_tensor *const in[])
+{
+    const void *operand[TG_MAP_INPUTS];
+    for (int i = 0; i < nin; i++) {
+        if (!tg_shape_equal(&in[i]->shape, &out->shape) || !tg_is_contiguous(in[i]))
+            return false;
+        operand[i] = in[i]->data;
+    }
+    kernel(total, out->data, operand);
+    return true;
+}
+
 void tg_map(tg_map_kernel kernel, const tg_tensor *out, int nin, const tg_tensor *const in[])
 {
     const int64_t total = tg_numel(out);
-    if (total == 0)
+    if (total == 0 || (total <= PARALLEL && map_at_once(kernel, total, out, nin, in)))
         return;
-    map m = {.kernel = kernel, .nin = nin, .size = tg_dtype_size(out->dtype), .out = out->data};
+    map m;
+    m.kernel = kernel;
+    m.nin = nin;
+    m.size = tg_dtype_size(out->dtype);
+    m.out = out->data;
     for (int i = 0; i < nin; i++)
         m.in[i] = in[i]->data;
     map_init(&m, out, in);

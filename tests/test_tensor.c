@@ -145,6 +145,30 @@ Test(tensor, memory__is_aligned_to_cache_lines)
     tg_free(owned);
 }
 
+/* Headers are used again; whatever stood in one, the next tensor is a plain leaf. */
+Test(tensor, header__is_blank_when_used_again)
+{
+    tg_step_begin();
+    tg_tensor *used = tg_zeros(TG_F32, 2, 3);
+    tg_step_end();
+    memset(used, 0xA5, sizeof *used);
+    tg_step_begin();
+    tg_tensor *t = NULL;
+    for (int i = 0; t != used; i++) {
+        cr_assert(i < 100000, "the header was not used again");
+        t = tg_zeros(TG_F64, 4);
+    }
+    const size_t sizes = offsetof(tg_tensor, shape.size), after = offsetof(tg_tensor, grad);
+    for (size_t at = 0; at < sizeof *t; at += sizeof(uint64_t)) {
+        uint64_t word;
+        memcpy(&word, (const char *)t + at, sizeof word);
+        const bool is_unused = at >= sizes && at < after; /* sizes and strides of no dimension */
+        cr_expect(is_unused || word != UINT64_C(0xA5A5A5A5A5A5A5A5), "the member at byte %zu", at);
+    }
+    cr_expect(!t->requires_grad && !t->retains_grad && t->node == -1 && t->version == 0);
+    tg_step_end();
+}
+
 Test(tensor, requires_grad__is_for_floating_leaves)
 {
     tg_requires_grad(tg_zeros(TG_I64, 2));
