@@ -32,3 +32,14 @@ tg_tensor *gmf_forward(gmf *m, tg_tensor *user, tg_tensor *item)
     x = tg_dropout(x, m->dropout, tg_training(m));
     return tg_view(tg_linear_forward(m->predict_layer, x), -1);
 }
+
+void gmf_halves(gmf *m, halves *user, halves *item)
+{
+    user->gmf = m->gmf->user_emb->weight;
+    item->gmf = m->gmf->item_emb->weight;
+}
+
+tg_tensor *gmf_from_halves(gmf *m, halves user, halves item)
+{
+    return tg_view(tg_linear_forward(m->predict_layer, tg_mul(user.gmf, item.gmf)), -1);
+}

@@ -4,7 +4,7 @@
 #ifndef MODELS_GMF_H
 #define MODELS_GMF_H
 
-#include "tapegrad.h"
+#include "models/halves.h"
 
 /* The branch: the product of a user's and an item's vector. */
 typedef struct gmf_layers {
@@ -27,5 +27,7 @@ typedef struct gmf {
 gmf *gmf_new(int64_t users, int64_t items, int64_t output_dim, double dropout);
 /* (batch), (batch) -> (batch) */
 tg_tensor *gmf_forward(gmf *m, tg_tensor *user, tg_tensor *item);
+void gmf_halves(gmf *m, halves *user, halves *item);
+tg_tensor *gmf_from_halves(gmf *m, halves user, halves item);
 
 #endif

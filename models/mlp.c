@@ -25,6 +25,18 @@ tg_tensor *mlp_layers_forward(mlp_layers *m, tg_tensor *user, tg_tensor *item)
     return tg_relu(tg_linear_forward(m->linear_3, x));
 }
 
+void mlp_layers_halves(mlp_layers *m, halves *user, halves *item)
+{
+    linear_halves(m->linear_1, m->user_emb->weight, m->item_emb->weight, user, item);
+}
+
+tg_tensor *mlp_layers_from_halves(mlp_layers *m, halves user, halves item)
+{
+    tg_tensor *x = tg_relu(tg_add(user.mlp, item.mlp)); /* (n, 4d) */
+    x = tg_relu(tg_linear_forward(m->linear_2, x));
+    return tg_relu(tg_linear_forward(m->linear_3, x));
+}
+
 mlp *mlp_new(int64_t users, int64_t items, int64_t output_dim, double dropout)
 {
     mlp *m = tg_module_new(mlp);
@@ -38,5 +50,16 @@ tg_tensor *mlp_forward(mlp *m, tg_tensor *user, tg_tensor *item)
 {
     tg_tensor *x = mlp_layers_forward(m->mlp, user, item);
     x = tg_dropout(x, m->dropout, tg_training(m));
+    return tg_view(tg_linear_forward(m->predict_layer, x), -1);
+}
+
+void mlp_halves(mlp *m, halves *user, halves *item)
+{
+    mlp_layers_halves(m->mlp, user, item);
+}
+
+tg_tensor *mlp_from_halves(mlp *m, halves user, halves item)
+{
+    tg_tensor *x = mlp_layers_from_halves(m->mlp, user, item);
     return tg_view(tg_linear_forward(m->predict_layer, x), -1);
 }

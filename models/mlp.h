@@ -4,7 +4,7 @@
 #ifndef MODELS_MLP_H
 #define MODELS_MLP_H
 
-#include "tapegrad.h"
+#include "models/halves.h"
 
 /* The branch: [user; item] of 8d -> 4d -> 2d -> d, relu after each, dropout after the first two. */
 typedef struct mlp_layers {
@@ -18,6 +18,11 @@ mlp_layers *mlp_layers_new(int64_t users, int64_t items, int64_t output_dim, dou
 /* (batch), (batch) -> (batch, output_dim) */
 tg_tensor *mlp_layers_forward(mlp_layers *m, tg_tensor *user, tg_tensor *item);
 
+/* The branch from halves of its first layer: .mlp of all users and items, (users, 4d), (items, 4d);
+ * and from their rows, (n, 4d), (n, 4d) -> (n, output_dim), in evaluation mode. */
+void mlp_layers_halves(mlp_layers *m, halves *user, halves *item);
+tg_tensor *mlp_layers_from_halves(mlp_layers *m, halves user, halves item);
+
 /* The model: the branch, dropout, and a linear layer to the rating. */
 typedef struct mlp {
     tg_module base;
@@ -29,5 +34,7 @@ typedef struct mlp {
 mlp *mlp_new(int64_t users, int64_t items, int64_t output_dim, double dropout);
 /* (batch), (batch) -> (batch) */
 tg_tensor *mlp_forward(mlp *m, tg_tensor *user, tg_tensor *item);
+void mlp_halves(mlp *m, halves *user, halves *item);
+tg_tensor *mlp_from_halves(mlp *m, halves user, halves item);
 
 #endif

@@ -17,3 +17,17 @@ tg_tensor *ncf_forward(ncf *m, tg_tensor *user, tg_tensor *item)
     x = tg_dropout(x, m->dropout, tg_training(m));
     return tg_view(tg_linear_forward(m->predict_layer, x), -1);
 }
+
+void ncf_halves(ncf *m, halves *user, halves *item)
+{
+    mlp_layers_halves(m->mlp, user, item);
+    user->gmf = m->gmf->user_emb->weight;
+    item->gmf = m->gmf->item_emb->weight;
+}
+
+tg_tensor *ncf_from_halves(ncf *m, halves user, halves item)
+{
+    tg_tensor *x = tg_cat(-1, tg_mul(user.gmf, item.gmf),
+                          mlp_layers_from_halves(m->mlp, user, item)); /* (n, 2d) */
+    return tg_view(tg_linear_forward(m->predict_layer, x), -1);
+}

@@ -19,5 +19,7 @@ typedef struct ncf {
 ncf *ncf_new(int64_t users, int64_t items, int64_t output_dim, double dropout);
 /* (batch), (batch) -> (batch) */
 tg_tensor *ncf_forward(ncf *m, tg_tensor *user, tg_tensor *item);
+void ncf_halves(ncf *m, halves *user, halves *item);
+tg_tensor *ncf_from_halves(ncf *m, halves user, halves item);
 
 #endif

@@ -24,7 +24,18 @@ MODELS(CREATE)
     }
 MODELS(FORWARD)
 
-#define ROW(model) {#model, create_##model, forward_##model},
+#define HALVES(model)                                                                              \
+    static void halves_##model(tg_module *m, halves *user, halves *item)                           \
+    {                                                                                              \
+        model##_halves((model *)m, user, item);                                                    \
+    }                                                                                              \
+    static tg_tensor *from_halves_##model(tg_module *m, halves user, halves item)                  \
+    {                                                                                              \
+        return model##_from_halves((model *)m, user, item);                                        \
+    }
+MODELS(HALVES)
+
+#define ROW(model) {#model, create_##model, forward_##model, halves_##model, from_halves_##model},
 const rating_model rating_models[] = {MODELS(ROW)};
 const int rating_model_count = sizeof(rating_models) / sizeof(rating_models[0]);
 

@@ -4,13 +4,16 @@
 #ifndef MODELS_REGISTRY_H
 #define MODELS_REGISTRY_H
 
-#include "tapegrad.h"
+#include "models/halves.h"
 
 typedef struct rating_model {
     const char *name; /* "ncf" */
     tg_module *(*create)(int64_t users, int64_t items, int64_t output_dim, double dropout);
     /* (batch), (batch) -> (batch) */
     tg_tensor *(*forward)(tg_module *m, tg_tensor *user, tg_tensor *item);
+    /* See halves.h. */
+    void (*halves)(tg_module *m, halves *user, halves *item);
+    tg_tensor *(*from_halves)(tg_module *m, halves user, halves item);
 } rating_model;
 
 extern const rating_model rating_models[];

@@ -24,3 +24,15 @@ tg_tensor *simplecf_forward(simplecf *m, tg_tensor *user, tg_tensor *item)
     x = tg_dropout(x, m->dropout, tg_training(m));
     return tg_view(tg_linear_forward(m->linear_3, x), -1);
 }
+
+void simplecf_halves(simplecf *m, halves *user, halves *item)
+{
+    linear_halves(m->linear_1, m->user_emb->weight, m->item_emb->weight, user, item);
+}
+
+tg_tensor *simplecf_from_halves(simplecf *m, halves user, halves item)
+{
+    tg_tensor *x = tg_relu(tg_add(user.mlp, item.mlp)); /* (n, 4d) */
+    x = tg_relu(tg_linear_forward(m->linear_2, x));
+    return tg_view(tg_linear_forward(m->linear_3, x), -1);
+}

@@ -4,7 +4,7 @@
 #ifndef MODELS_SIMPLECF_H
 #define MODELS_SIMPLECF_H
 
-#include "tapegrad.h"
+#include "models/halves.h"
 
 typedef struct simplecf {
     tg_module base;
@@ -16,5 +16,7 @@ typedef struct simplecf {
 simplecf *simplecf_new(int64_t users, int64_t items, int64_t output_dim, double dropout);
 /* (batch), (batch) -> (batch) */
 tg_tensor *simplecf_forward(simplecf *m, tg_tensor *user, tg_tensor *item);
+void simplecf_halves(simplecf *m, halves *user, halves *item);
+tg_tensor *simplecf_from_halves(simplecf *m, halves user, halves item);
 
 #endif

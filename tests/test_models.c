@@ -7,6 +7,7 @@
 #include "models/mlp.h"
 #include "models/ncf.h"
 #include "models/registry.h"
+#include "models/scorer.h"
 #include "models/simplecf.h"
 
 enum { USERS = 7, ITEMS = 6, DIM = 2, BATCH = 5 };
@@ -328,6 +329,36 @@ Test(models, training__learns_a_small_table)
         }
         cr_expect_lt(last, first / 50, "%s: %g, then %g", model->name, first, last);
         tg_optimizer_free(opt);
+        tg_module_free(m);
+    }
+}
+
+/* ---- all items for a user -------------------------------------------------------------------- */
+
+/* More items than are scored at a time, and a rest. */
+Test(models, scorer__gives_what_forward_gives)
+{
+    enum { MANY = 1100, FEW = 4 };
+    for (int i = 0; i < rating_model_count; i++) {
+        const rating_model *model = &rating_models[i];
+        tg_manual_seed(4);
+        tg_module *m = model->create(FEW, MANY, 8, 0.5);
+        scorer *s = scorer_new(model, m);
+        cr_assert_eq(scorer_items(s), MANY);
+        for (int64_t user = 0; user < FEW; user++) {
+            float score[MANY];
+            scorer_score(s, user, score);
+            tg_step_begin();
+            tg_tensor *item = tg_zeros(TG_I64, MANY);
+            for (int64_t k = 0; k < MANY; k++)
+                ((int64_t *)item->data)[k] = k;
+            const tg_tensor *y = model->forward(m, tg_full(TG_I64, (double)user, MANY), item);
+            for (int64_t k = 0; k < MANY; k++)
+                cr_assert(fabs(tg_get(y, k) - (double)score[k]) <= 1e-5, "%s: user %d, item %d",
+                          model->name, (int)user, (int)k);
+            tg_step_end();
+        }
+        scorer_free(s);
         tg_module_free(m);
     }
 }
