@@ -3,6 +3,10 @@
 
 #include "autograd/ops-internal.h"
 
+#include "tensor/parallel.h"
+
+#define PARALLEL 16384 /* elements worth a thread */
+
 /* ---- embedding: weight (rows, dim), index (...) i64 -> (..., dim) ---------------------------- */
 
 static bool index_is_valid(const tg_node *n, const tg_tensor *index, int64_t rows)
@@ -30,6 +34,20 @@ static bool index_is_valid(const tg_node *n, const tg_tensor *index, int64_t row
     return true;
 }
 
+typedef struct row_copies {
+    char *to;
+    const char *from;
+    const int64_t *row;
+    size_t bytes; /* of a row */
+} row_copies;
+
+static void copy_rows(void *context, int64_t begin, int64_t end)
+{
+    const row_copies *c = context;
+    for (int64_t i = begin; i < end; i++)
+        memcpy(c->to + (size_t)i * c->bytes, c->from + (size_t)c->row[i] * c->bytes, c->bytes);
+}
+
 static tg_tensor *embedding_forward(const tg_node *n)
 {
     const tg_tensor *weight = n->in[0];
@@ -48,11 +66,10 @@ static tg_tensor *embedding_forward(const tg_node *n)
     tg_tensor *y = tg_result(n, table->dtype, shape);
     if (tg_is_error(y) || tg_is_error(table) || tg_is_error(index))
         return tg_error_tensor();
-    const size_t bytes = (size_t)table->shape.size[1] * tg_dtype_size(table->dtype);
-    const int64_t count = tg_numel(index), *row = index->data;
-    const char *from = table->data;
-    for (int64_t i = 0; i < count; i++)
-        memcpy((char *)y->data + (size_t)i * bytes, from + (size_t)row[i] * bytes, bytes);
+    const int64_t dim = table->shape.size[1];
+    row_copies copies = {y->data, table->data, index->data,
+                         (size_t)dim * tg_dtype_size(table->dtype)};
+    tg_parallel_for(tg_numel(index), 1 + PARALLEL / (dim + 1), copy_rows, &copies);
     return y;
 }
 
@@ -97,21 +114,28 @@ static int64_t coalesce(int64_t count, const int64_t *index, int64_t *slot, int6
     return distinct;
 }
 
-/* Sum the rows of x that have one slot: data (distinct, dim). */
-static void sum_rows(const tg_tensor *x, int64_t count, int64_t dim, int64_t x_row,
-                     const int64_t *slot, char *data)
+typedef struct row_sums {
+    const tg_tensor *x;
+    int64_t count, dim, x_row;
+    const int64_t *slot;
+    char *data;
+} row_sums;
+
+/* Columns begin .. end: sum the rows of x that have one slot into data (distinct, dim). */
+static void sum_rows(void *context, int64_t begin, int64_t end)
 {
-    const tg_map_kernel add = tg_kernels_of(x->dtype)->map[TG_ROW_add][TG_VALUE];
-    const int64_t size = (int64_t)tg_dtype_size(x->dtype);
+    const row_sums *s = context;
+    const tg_map_kernel add = tg_kernels_of(s->x->dtype)->map[TG_ROW_add][TG_VALUE];
+    const int64_t size = (int64_t)tg_dtype_size(s->x->dtype);
     int64_t next = 0;
-    for (int64_t i = 0; i < count; i++) {
-        char *to = data + slot[i] * dim * size;
-        const char *from = (const char *)x->data + i * x_row * size;
-        if (slot[i] == next) {
-            memcpy(to, from, (size_t)(dim * size));
+    for (int64_t i = 0; i < s->count; i++) {
+        char *to = s->data + (s->slot[i] * s->dim + begin) * size;
+        const char *from = (const char *)s->x->data + (i * s->x_row + begin) * size;
+        if (s->slot[i] == next) {
+            memcpy(to, from, (size_t)((end - begin) * size));
             next++;
         } else {
-            add(dim, to, (const void *[]){to, from});
+            add(end - begin, to, (const void *[]){to, from});
         }
     }
 }
@@ -149,7 +173,8 @@ static tg_tensor *scatter_rows_forward(const tg_node *n)
     tg_tensor *y = tg_result(n, x->dtype, TG_SHAPE(ids->shape.size[0], dim));
     if (tg_is_error(y))
         return y;
-    sum_rows(from, count, dim, in_place ? x->stride[0] : dim, slot->data, y->data);
+    row_sums sums = {from, count, dim, in_place ? x->stride[0] : dim, slot->data, y->data};
+    tg_parallel_for(dim, 1 + PARALLEL / (count + 1), sum_rows, &sums);
     y->shape.size[0] = rows;
     y->rows = ids;
     return y;

@@ -105,21 +105,45 @@ static void prefetch(const catch_up *c, int64_t row)
             __builtin_prefetch(tg_at(t[i], row * dim + d), 1);
 }
 
+/* Rows that are behind, each once, and the updates that they have had. */
+typedef struct behind {
+    const catch_up *c;
+    int64_t count, *row, *from;
+} behind;
+
+static void skip_list(void *context, int64_t begin, int64_t end)
+{
+    const behind *b = context;
+    for (int64_t i = begin; i < end; i++) {
+        if (i + AHEAD < end)
+            prefetch(b->c, b->row[i + AHEAD]);
+        skip_row(b->c, b->row[i], b->from[i]);
+    }
+}
+
 static void refresh_rows(tg_refresh *self, int64_t count, const int64_t *row)
 {
     catch_up *c = (catch_up *)self;
     if (!row)
         settle(c);
+    if (count == 0)
+        return;
+    tg_arena_push();
+    behind b = {.c = c, .row = tg_arena_alloc(2 * (size_t)count * sizeof *b.row)};
+    if (!b.row)
+        tg_out_of_memory(2 * (size_t)count * sizeof *b.row);
+    b.from = b.row + count;
     const int32_t all = (int32_t)(c->now - c->base);
     for (int64_t i = 0; i < count; i++) {
-        if (i + AHEAD < count)
-            prefetch(c, row[i + AHEAD]);
-        const int32_t done = c->done[row[i]];
-        if (done == all || done == NEVER)
+        int32_t *done = &c->done[row[i]];
+        if (*done == all || *done == NEVER)
             continue;
-        c->done[row[i]] = all;
-        skip_row(c, row[i], c->base + done);
+        b.row[b.count] = row[i];
+        b.from[b.count++] = c->base + *done;
+        *done = all;
     }
+    tg_parallel_for(b.count, 1 + GRAIN / (c->slot->param->shape.size[1] + 1) / 4, skip_list, &b);
+    tg_arena_pop();
 }
 
 /* ---- updates --------------------------------------------------------------------------------- */

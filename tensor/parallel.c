@@ -3,39 +3,64 @@
 #include <pthread.h>
 #include <sched.h>
 #include <stdatomic.h>
+#include <stdio.h>
 #include <unistd.h>
 
+#include "tensor/kernels/kernels.h"
 #include "tensor/tensor-internal.h"
 
 #define MAX_THREADS 256
-#define SPIN 2000 /* looks at the job number before a worker sleeps: a few microseconds */
+#define SPIN 2000 /* looks for a job before a worker sleeps: some tens of microseconds */
 
-typedef struct job {
-    void (*body)(void *context, int64_t begin, int64_t end);
-    void *context;
-    int64_t count, share; /* share: the length of a range */
-    atomic_llong next;    /* the next range */
-    atomic_int left;      /* workers that have not finished */
-} job;
+/* Ranges are handed out by a ticket: the number of the job in the upper half, of the next range in
+ * the lower. Whoever raises it has the range; a worker that comes late finds another job's number,
+ * or no range left, and nobody waits for it. */
+#define NUMBER(ticket) ((ticket) >> 32)
+#define RANGE(ticket) ((ticket) & UINT32_MAX)
+#define CLOSED UINT32_MAX /* as the next range: the job is being written */
 
 /* One pool for the process: workers are started when first needed and sleep between jobs. */
 static struct {
     pthread_mutex_t owner; /* whoever runs a job holds it */
     pthread_mutex_t lock;
     pthread_cond_t wake;
-    job job;
-    atomic_ulong number; /* of the current job */
-    int workers;         /* started so far */
-    int wanted;          /* threads that work on a job, the caller's included */
+    _Atomic(uint64_t) ticket;
+    _Atomic(int64_t) done; /* ranges */
+    /* The job. */
+    void (*_Atomic body)(void *context, int64_t begin, int64_t end);
+    void *_Atomic context;
+    _Atomic(int64_t) count, share; /* share: the length of a range */
+    atomic_int sleepers;
+    int workers; /* started so far */
+    int wanted;  /* threads that work on a job, the caller's included */
 } pool = {.owner = PTHREAD_MUTEX_INITIALIZER,
           .lock = PTHREAD_MUTEX_INITIALIZER,
           .wake = PTHREAD_COND_INITIALIZER,
           .wanted = 1};
 
+/* Processors that are the first of their core, as Linux tells; all of them where it does not. */
+static int physical_cores(void)
+{
+    const int processors = (int)sysconf(_SC_NPROCESSORS_ONLN);
+    int cores = 0;
+    for (int i = 0; i < processors; i++) {
+        char path[96];
+        int first = -1;
+        snprintf(path, sizeof path, "/sys/devices/system/cpu/cpu%d/topology/thread_siblings_list", i);
+        FILE *file = fopen(path, "r");
+        if (file && fscanf(file, "%d", &first) != 1)
+            first = -1;
+        if (file)
+            fclose(file);
+        cores += first < 0 || first == i;
+    }
+    return cores;
+}
+
 void tg_set_num_threads(int threads)
 {
     if (threads < 1)
-        threads = (int)sysconf(_SC_NPROCESSORS_ONLN);
+        threads = physical_cores();
     pool.wanted = (int)tg_min(threads < 1 ? 1 : threads, MAX_THREADS);
 }
 
@@ -44,31 +69,48 @@ int tg_num_threads(void)
     return pool.wanted;
 }
 
-static void job_run(job *j)
+/* Take ranges of job `number` until there are none. */
+static void work(uint64_t number)
 {
     for (;;) {
-        const int64_t begin = (int64_t)atomic_fetch_add(&j->next, 1) * j->share;
-        if (begin >= j->count)
-            break;
-        j->body(j->context, begin, tg_min(begin + j->share, j->count));
+        uint64_t ticket = atomic_load(&pool.ticket);
+        if (NUMBER(ticket) == number && RANGE(ticket) == CLOSED)
+            continue;
+        const int64_t share = atomic_load(&pool.share), count = atomic_load(&pool.count);
+        const int64_t begin = (int64_t)RANGE(ticket) * share;
+        void *const context = atomic_load(&pool.context);
+        void (*const body)(void *, int64_t, int64_t) = atomic_load(&pool.body);
+        if (NUMBER(ticket) != number || begin >= count)
+            return;
+        if (!atomic_compare_exchange_weak(&pool.ticket, &ticket, ticket + 1))
+            continue; /* otherwise the job was the same all the while */
+        body(context, begin, tg_min(begin + share, count));
+        atomic_fetch_add(&pool.done, 1);
     }
+}
+
+static bool is_new(uint64_t seen)
+{
+    const uint64_t ticket = atomic_load(&pool.ticket);
+    return NUMBER(ticket) != seen && RANGE(ticket) != CLOSED;
 }
 
 static void *worker(void *seen_number)
 {
-    unsigned long seen = (unsigned long)(uintptr_t)seen_number;
+    uint64_t seen = (uint64_t)(uintptr_t)seen_number;
     for (;;) {
-        for (int i = 0; i < SPIN && atomic_load(&pool.number) == seen; i++)
-            ;
-        if (atomic_load(&pool.number) == seen) {
+        for (int i = 0; i < SPIN && !is_new(seen); i++)
+            tg_pause();
+        if (!is_new(seen)) {
             pthread_mutex_lock(&pool.lock);
-            while (atomic_load(&pool.number) == seen)
+            atomic_fetch_add(&pool.sleepers, 1);
+            while (!is_new(seen))
                 pthread_cond_wait(&pool.wake, &pool.lock);
+            atomic_fetch_sub(&pool.sleepers, 1);
             pthread_mutex_unlock(&pool.lock);
         }
-        seen = atomic_load(&pool.number);
-        job_run(&pool.job);
-        atomic_fetch_sub(&pool.job.left, 1);
+        seen = NUMBER(atomic_load(&pool.ticket));
+        work(seen);
     }
     return NULL;
 }
@@ -77,7 +119,7 @@ static void start_workers(void)
 {
     while (pool.workers + 1 < pool.wanted) {
         pthread_t thread;
-        const uintptr_t seen = atomic_load(&pool.number);
+        const uintptr_t seen = (uintptr_t)NUMBER(atomic_load(&pool.ticket));
         if (pthread_create(&thread, NULL, worker, (void *)seen) != 0) {
             pool.wanted = pool.workers + 1; /* go on with those that there are */
             return;
@@ -100,19 +142,27 @@ void tg_parallel_for(int64_t count, int64_t grain,
     }
     start_workers();
     const int64_t threads = tg_min(pool.wanted, pool.workers + 1);
-    job *j = &pool.job;
-    j->body = body;
-    j->context = context;
-    j->count = count;
-    j->share = (grains + threads - 1) / threads * grain;
-    atomic_store(&j->next, 0);
-    atomic_store(&j->left, pool.workers);
-    pthread_mutex_lock(&pool.lock);
-    atomic_fetch_add(&pool.number, 1);
-    pthread_cond_broadcast(&pool.wake);
-    pthread_mutex_unlock(&pool.lock);
-    job_run(j);
-    while (atomic_load(&j->left) > 0)
-        sched_yield();
+    const int64_t share = (grains + threads - 1) / threads * grain;
+    const int64_t ranges = (count + share - 1) / share;
+    const uint64_t number = (NUMBER(atomic_load(&pool.ticket)) + 1) & UINT32_MAX;
+    atomic_store(&pool.ticket, number << 32 | CLOSED);
+    atomic_store(&pool.body, body);
+    atomic_store(&pool.context, context);
+    atomic_store(&pool.count, count);
+    atomic_store(&pool.share, share);
+    atomic_store(&pool.done, 0);
+    atomic_store(&pool.ticket, number << 32);
+    if (atomic_load(&pool.sleepers) > 0) {
+        pthread_mutex_lock(&pool.lock);
+        pthread_cond_broadcast(&pool.wake);
+        pthread_mutex_unlock(&pool.lock);
+    }
+    work(number);
+    for (int i = 0; atomic_load(&pool.done) < ranges; i++) {
+        if (i < SPIN)
+            tg_pause();
+        else
+            sched_yield();
+    }
     pthread_mutex_unlock(&pool.owner);
 }

@@ -10,7 +10,7 @@
 #include <stdint.h>
 
 /* How many threads work on a loop, the caller's included: 1 until set. Values below 1 mean the
- * number of processors that this process may use. Call it while no loop runs. */
+ * number of physical cores. Call it while no loop runs. */
 void tg_set_num_threads(int threads);
 int tg_num_threads(void);
 

@@ -66,7 +66,7 @@ Test(parallel, threads__may_change_between_loops)
         }
 }
 
-Test(parallel, threads__below_one_means_all_processors)
+Test(parallel, threads__below_one_means_all_cores)
 {
     tg_set_num_threads(0);
     const int all = tg_num_threads();

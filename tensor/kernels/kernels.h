@@ -121,6 +121,16 @@ typedef struct tg_kernels {
     const tg_type_kernels *type[2]; /* by tg_dtype: f32, f64 */
 } tg_kernels;
 
+/* While one waits in a loop: leave the core to its other thread. */
+static inline void tg_pause(void)
+{
+#if defined(__x86_64__)
+    __builtin_ia32_pause();
+#elif defined(__aarch64__)
+    __asm__ volatile("yield");
+#endif
+}
+
 /* The table in use. */
 const tg_kernels *tg_kernels_get(void);
 
