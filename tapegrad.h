@@ -34,8 +34,11 @@ extern "C" {
 
 #include "optim/optim.h"
 
+#include "data/dataset.h"
+#include "data/ids.h"
 #include "data/loader.h"
 #include "data/ratings.h"
+#include "data/split.h"
 #include "data/synthetic.h"
 
 #ifdef __cplusplus
@@ -46,10 +49,14 @@ extern "C" {
 #undef tg_cat
 #undef tg_stack
 #undef tg_sequential_new
+#undef tg_dataset_of
+#undef tg_loader_next
 #define TG_SHAPE(...) tg_cpp_shape(__VA_ARGS__)
 #define tg_cat(dim, ...) tg_cpp_join(tg_cat_at, TG_HERE, dim, __VA_ARGS__)
 #define tg_stack(dim, ...) tg_cpp_join(tg_stack_at, TG_HERE, dim, __VA_ARGS__)
 #define tg_sequential_new(...) tg_cpp_sequence(TG_HERE, __VA_ARGS__)
+#define tg_dataset_of(...) tg_cpp_dataset(TG_HERE, __VA_ARGS__)
+#define tg_loader_next(loader, ...) tg_cpp_batch(TG_HERE, loader, __VA_ARGS__)
 
 template <typename... Size> tg_shape tg_cpp_shape(Size... size)
 {
@@ -68,6 +75,19 @@ template <typename... Layer> tg_sequential *tg_cpp_sequence(const char *at, Laye
 {
     void *const list[] = {layer...};
     return tg_sequential_of(at, list, static_cast<int>(sizeof...(layer)));
+}
+
+template <typename... Column> tg_dataset tg_cpp_dataset(const char *at, Column... column)
+{
+    tg_tensor *const list[] = {column...};
+    return tg_dataset_of_at(at, list, static_cast<int>(sizeof...(column)));
+}
+
+template <typename... Column>
+bool tg_cpp_batch(const char *at, tg_loader *loader, Column... column)
+{
+    tg_tensor **const list[] = {column...};
+    return tg_loader_next_at(at, loader, list, static_cast<int>(sizeof...(column)));
 }
 #endif
 

@@ -92,18 +92,16 @@ static void bench_engine(void)
 
 static tg_dataset skewed_ratings(void)
 {
-    tg_dataset data = {.count = RATINGS,
-                       .user = malloc(RATINGS * sizeof(int32_t)),
-                       .item = malloc(RATINGS * sizeof(int32_t)),
-                       .rating = malloc(RATINGS * sizeof(float))};
-    if (!data.user || !data.item || !data.rating)
-        exit(1);
+    tg_dataset data = tg_dataset_of(tg_owned(TG_I64, RATINGS), tg_owned(TG_I64, RATINGS),
+                                    tg_owned(TG_F32, RATINGS));
+    int64_t *user = tg_dataset_rows(&data, TG_USER), *item = tg_dataset_rows(&data, TG_ITEM);
+    float *rating = tg_dataset_rows(&data, TG_RATING);
     tg_rng rng = {.seed = 1};
     for (int64_t i = 0; i < RATINGS; i++) {
         const double u = tg_rng_uniform(&rng), v = tg_rng_uniform(&rng);
-        data.user[i] = (int32_t)(USERS * u * u);
-        data.item[i] = (int32_t)(ITEMS * v * v * v);
-        data.rating[i] = (float)(1 + tg_rng_below(&rng, 5));
+        user[i] = (int64_t)(USERS * u * u);
+        item[i] = (int64_t)(ITEMS * v * v * v);
+        rating[i] = (float)(1 + tg_rng_below(&rng, 5));
     }
     return data;
 }
@@ -124,7 +122,7 @@ static training train(int64_t batch_size, const char *optimizer, double seconds)
                             : tg_adam(m, .lr = 5e-4, .catch_up = strcmp(optimizer, "adam") == 0);
     tg_loader *loader = tg_loader_new(&data, batch_size, .shuffle = true, .seed = 10);
     training t = {0};
-    tg_batch batch;
+    tg_tensor *user, *item, *rating;
     double start = seconds_now();
     for (bool warm = false; !warm || seconds_now() - start < seconds;) {
         if (!warm && seconds_now() - start > seconds / 10) {
@@ -132,12 +130,12 @@ static training train(int64_t batch_size, const char *optimizer, double seconds)
             t = (training){0};
             start = seconds_now();
         }
-        if (!tg_loader_next(loader, &batch))
+        if (!tg_loader_next(loader, &user, &item, &rating))
             continue;
         tg_step_begin();
         tg_zero_grad(opt);
         const double begin = seconds_now();
-        tg_tensor *loss = tg_mse_loss(ncf_forward(m, batch.user, batch.item), batch.rating);
+        tg_tensor *loss = tg_mse_loss(ncf_forward(m, user, item), rating);
         const double forward = seconds_now();
         tg_backward(loss);
         const double backward = seconds_now();
@@ -145,7 +143,7 @@ static training train(int64_t batch_size, const char *optimizer, double seconds)
         t.update += seconds_now() - backward;
         t.backward += backward - forward;
         t.forward += forward - begin;
-        t.samples += batch.size;
+        t.samples += tg_size(user, 0);
         tg_step_end();
         t.seconds = seconds_now() - start;
     }

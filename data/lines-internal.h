@@ -1,5 +1,6 @@
 /*
- * lines-internal.h: the lines of a text file, for the readers of data/; not for programs
+ * lines-internal.h: the lines of a text file and their fields, for the readers of data/; not for
+ * programs
  */
 #ifndef TG_LINES_INTERNAL_H
 #define TG_LINES_INTERNAL_H
@@ -10,7 +11,9 @@
 
 #include "tensor/error.h"
 
-enum { TG_LINES_BUFFER = 1 << 16, TG_LINES_LIMIT = 4096 };
+/* ---- lines ----------------------------------------------------------------------------------- */
+
+enum { TG_LINES_BUFFER = 1 << 16, TG_LINES_LIMIT = 1 << 15 };
 
 typedef struct tg_lines {
     const char *path;     /* for messages, as is `expected` */
@@ -18,24 +21,45 @@ typedef struct tg_lines {
     FILE *file;
     int64_t line;      /* number of the current line, from 1 */
     char *begin, *end; /* what is in the buffer and not yet given out */
+    char *zero;        /* the first byte of value zero in it, or NULL */
     bool at_end;       /* of the file */
     char buffer[TG_LINES_BUFFER + 1];
 } tg_lines;
 
-/* "-" is standard input where it is asked for. NULL, and TG_EIO or TG_ENOMEM as the last error, on
- * failure. */
-tg_lines *tg_lines_open(const char *path, bool or_standard_input, const char *expected);
+/* "-" is standard input. NULL, and TG_EIO or TG_ENOMEM as the last error, on failure. */
+tg_lines *tg_lines_open(const char *path, const char *expected);
 void tg_lines_close(tg_lines *lines);
 
-/* The next line, without its end, as text that may be changed; *line is NULL after the last one. A
- * byte-order mark is left out. */
+/* The next line that is not blank, without its end, as text that may be changed; *line is NULL
+ * after the last one. A byte-order mark is left out. */
 tg_status tg_lines_next(tg_lines *lines, char **line);
+
+/* ---- fields ---------------------------------------------------------------------------------- */
+
+typedef enum tg_separator {
+    TG_BLANKS, /* any number of spaces and tabs */
+    TG_TABS,   /* one tab */
+    TG_COLONS, /* "::" */
+    TG_COMMAS, /* a field may be quoted: "a, ""b""" is a, "b" */
+} tg_separator;
+
+/* Cut a line into fields, in place, without the blanks around them. Gives their number, room + 1
+ * for any more than there is room for, and 0 where a quoted field does not end as it should. */
+int tg_fields(tg_separator kind, char *line, char **field, int room);
+
+/* A decimal number: false where the field is none. What is too large becomes infinite. */
+bool tg_field_number(const char *field, double *value);
+
+/* ---- what is wrong with them ----------------------------------------------------------------- */
 
 /* TG_EFORMAT with "FILE:LINE: WHAT; expected EXPECTED". */
 tg_status tg_lines_wrong(const tg_lines *lines, const char *format, ...) TG_PRINTF(2, 3);
 
-/* A field for a message: short and printable. */
-#define TG_SHOWN 32
-const char *tg_lines_shown(const char *field, char text[TG_SHOWN]);
+/* "NAME 'FIELD' is WHAT", or "NAME is empty". */
+tg_status tg_lines_wrong_field(const tg_lines *lines, const char *name, const char *field,
+                               const char *what);
+
+/* "NUMBER fields", for a line that has not as many as it should; 0 as tg_fields gives it. */
+tg_status tg_lines_wrong_number(const tg_lines *lines, int number, const char *why);
 
 #endif

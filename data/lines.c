@@ -5,9 +5,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-tg_lines *tg_lines_open(const char *path, bool or_standard_input, const char *expected)
+tg_lines *tg_lines_open(const char *path, const char *expected)
 {
-    const bool standard_input = or_standard_input && strcmp(path, "-") == 0;
+    const bool standard_input = strcmp(path, "-") == 0;
     tg_lines *lines = malloc(sizeof *lines);
     if (!lines) {
         tg_failure(TG_ENOMEM, "%s: no memory to read it", path);
@@ -18,6 +18,7 @@ tg_lines *tg_lines_open(const char *path, bool or_standard_input, const char *ex
     lines->file = standard_input ? stdin : fopen(path, "rb");
     lines->line = 0;
     lines->begin = lines->end = lines->buffer;
+    lines->zero = NULL;
     lines->at_end = false;
     if (lines->file)
         return lines;
@@ -44,13 +45,24 @@ tg_status tg_lines_wrong(const tg_lines *lines, const char *format, ...)
                       what, lines->expected);
 }
 
-const char *tg_lines_shown(const char *field, char text[TG_SHOWN])
+tg_status tg_lines_wrong_field(const tg_lines *lines, const char *name, const char *field,
+                               const char *what)
 {
-    snprintf(text, TG_SHOWN, "%.28s%s", field, strlen(field) > 28 ? "..." : "");
-    for (char *s = text; *s; s++)
+    if (!*field)
+        return tg_lines_wrong(lines, "%s is empty", name);
+    char shown[32]; /* short and printable */
+    snprintf(shown, sizeof shown, "%.28s%s", field, strlen(field) > 28 ? "..." : "");
+    for (char *s = shown; *s; s++)
         if (*s < ' ' || *s > '~')
             *s = '?';
-    return text;
+    return tg_lines_wrong(lines, "%s '%s' is %s", name, shown, what);
+}
+
+tg_status tg_lines_wrong_number(const tg_lines *lines, int number, const char *why)
+{
+    if (number == 0)
+        return tg_lines_wrong(lines, "a field in quotes has no end, or something behind it");
+    return tg_lines_wrong(lines, "%d field%s%s", number, number == 1 ? "" : "s", why);
 }
 
 static tg_status fill_buffer(tg_lines *lines)
@@ -63,28 +75,20 @@ static tg_status fill_buffer(tg_lines *lines)
     lines->at_end = got < TG_LINES_BUFFER - kept;
     lines->begin = lines->buffer;
     lines->end = lines->buffer + kept + got;
+    lines->zero = memchr(lines->buffer, '\0', kept + got);
     return TG_OK;
 }
 
-tg_status tg_lines_next(tg_lines *lines, char **line)
+/* The line from lines->begin on, which is not empty. */
+static tg_status take_line(tg_lines *lines, char *newline, char **line)
 {
-    char *newline = memchr(lines->begin, '\n', (size_t)(lines->end - lines->begin));
-    if (!newline && !lines->at_end) {
-        const tg_status status = fill_buffer(lines);
-        if (status != TG_OK)
-            return status;
-        newline = memchr(lines->begin, '\n', (size_t)(lines->end - lines->begin));
-    }
-    *line = NULL;
-    if (lines->begin == lines->end)
-        return TG_OK;
     lines->line++;
     *line = lines->begin;
     char *end = newline ? newline : lines->end;
     lines->begin = newline ? newline + 1 : lines->end;
     if (end - *line > TG_LINES_LIMIT)
         return tg_lines_wrong(lines, "a very long line: this is no text");
-    if (memchr(*line, '\0', (size_t)(end - *line)))
+    if (lines->zero && lines->zero < end)
         return tg_lines_wrong(lines, "a byte of value zero: this is no text");
     if (end > *line && end[-1] == '\r')
         end--;
@@ -92,4 +96,23 @@ tg_status tg_lines_next(tg_lines *lines, char **line)
     if (lines->line == 1 && strncmp(*line, "\xEF\xBB\xBF", 3) == 0)
         *line += 3;
     return TG_OK;
+}
+
+tg_status tg_lines_next(tg_lines *lines, char **line)
+{
+    tg_status status = TG_OK;
+    do {
+        char *newline = memchr(lines->begin, '\n', (size_t)(lines->end - lines->begin));
+        if (!newline && !lines->at_end) {
+            status = fill_buffer(lines);
+            if (status != TG_OK)
+                return status;
+            newline = memchr(lines->begin, '\n', (size_t)(lines->end - lines->begin));
+        }
+        *line = NULL;
+        if (lines->begin == lines->end)
+            return TG_OK;
+        status = take_line(lines, newline, line);
+    } while (status == TG_OK && (*line)[strspn(*line, " \t")] == '\0');
+    return status;
 }

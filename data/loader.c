@@ -3,14 +3,15 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "data/dataset-internal.h"
 #include "tensor/random.h"
 #include "tensor/tensor-internal.h"
 
 struct tg_loader {
-    const tg_dataset *dataset;
+    tg_dataset data;
     int64_t batch_size;
     tg_loader_options options;
-    tg_batch batch;
+    tg_tensor *batch[TG_MAX_COLUMNS];
     uint64_t epoch;
     int64_t next;    /* position in the order of the epoch */
     uint32_t *order; /* NULL unless shuffled */
@@ -23,7 +24,7 @@ static const uint64_t SHUFFLE_STREAM = UINT64_C(0x5AFF1E) << 32;
 static void shuffle(tg_loader *loader)
 {
     uint32_t *order = loader->order;
-    const int64_t n = loader->dataset->count;
+    const int64_t n = loader->data.count;
     tg_rng rng = {.seed = loader->options.seed, .stream = SHUFFLE_STREAM + loader->epoch};
     for (int64_t i = 0; i < n; i++)
         order[i] = (uint32_t)i;
@@ -38,19 +39,26 @@ static void shuffle(tg_loader *loader)
 tg_loader *tg_loader_new_with(const tg_dataset *dataset, int64_t batch_size,
                               tg_loader_options options)
 {
-    const size_t bytes = sizeof(uint32_t) * (size_t)dataset->count;
+    tg_dataset data = *dataset;
+    if (options.shuffle && data.count > UINT32_MAX) {
+        tg_misuse("tg_loader_new", "loader", "%lld rows; at most 2^32 - 1 can be shuffled",
+                  (long long)data.count);
+        data.count = 0;
+    }
+    const size_t bytes = sizeof(uint32_t) * (size_t)data.count;
     tg_loader *loader = malloc(sizeof *loader);
     uint32_t *order = options.shuffle ? malloc(bytes + 1) : NULL;
     if (!loader || (options.shuffle && !order))
         tg_out_of_memory(bytes);
-    *loader = (tg_loader){.dataset = dataset,
+    *loader = (tg_loader){.data = data,
                           .batch_size = batch_size < 1 ? 1 : batch_size,
                           .options = options,
                           .order = order};
-    const int64_t rows = tg_min(loader->batch_size, dataset->count);
-    loader->batch = (tg_batch){.user = tg_owned(TG_I64, rows),
-                               .item = tg_owned(TG_I64, rows),
-                               .rating = tg_owned(tg_default_dtype(), rows)};
+    for (int i = 0; i < data.columns; i++) {
+        tg_shape shape = data.column[i]->shape;
+        shape.size[0] = tg_min(loader->batch_size, data.count);
+        loader->batch[i] = tg_owned_at("tg_loader_new", data.column[i]->dtype, shape);
+    }
     return loader;
 }
 
@@ -58,58 +66,67 @@ void tg_loader_free(tg_loader *loader)
 {
     if (!loader)
         return;
-    tg_free(loader->batch.user);
-    tg_free(loader->batch.item);
-    tg_free(loader->batch.rating);
+    for (int i = 0; i < loader->data.columns; i++)
+        tg_free(loader->batch[i]);
     free(loader->order);
     free(loader);
 }
 
-static void set_size(tg_batch *batch, int64_t size)
+/* The rows order[0] to order[size - 1] of an array, one behind the other. */
+static inline void gather_rows(char *to, const char *from, size_t width, const uint32_t *order,
+                               int64_t size)
 {
-    batch->size = size;
-    batch->user->shape.size[0] = size;
-    batch->item->shape.size[0] = size;
-    batch->rating->shape.size[0] = size;
+    for (int64_t i = 0; i < size; i++)
+        tg_copy_row(to + (size_t)i * width, from + order[i] * width, width);
 }
 
-static void gather(const tg_loader *loader, int64_t size)
+static void gather(const tg_loader *loader, int column, int64_t size)
 {
-    const tg_dataset *all = loader->dataset;
-    int64_t *user = loader->batch.user->data, *item = loader->batch.item->data;
-    float *f32 = loader->batch.rating->data;
-    double *f64 = loader->batch.rating->data;
-    const bool is_f32 = loader->batch.rating->dtype == TG_F32;
-    for (int64_t i = 0; i < size; i++) {
-        const int64_t position = loader->next + i;
-        const int64_t row = loader->order ? (int64_t)loader->order[position] : position;
-        user[i] = all->user[row];
-        item[i] = all->item[row];
-        if (is_f32)
-            f32[i] = all->rating[row];
-        else
-            f64[i] = all->rating[row];
+    tg_tensor *batch = loader->batch[column];
+    const char *rows = tg_dataset_rows(&loader->data, column);
+    const size_t width = tg_column_width(batch);
+    const uint32_t *order = loader->order ? loader->order + loader->next : NULL;
+    if (!order)
+        memcpy(batch->data, rows + (size_t)loader->next * width, (size_t)size * width);
+    else if (width == 8) /* constants, so that the loop knows what it copies */
+        gather_rows(batch->data, rows, 8, order, size);
+    else if (width == 4)
+        gather_rows(batch->data, rows, 4, order, size);
+    else
+        gather_rows(batch->data, rows, width, order, size);
+    batch->shape.size[0] = size;
+    tg_touch(batch); /* a backward that still needs the batch before is told so */
+}
+
+bool tg_loader_next_at(const char *at, tg_loader *loader, tg_tensor **const *column, int columns)
+{
+    if (columns > loader->data.columns) {
+        tg_misuse(at, "loader_next", "%d columns asked for; the data set has %d", columns,
+                  loader->data.columns);
+        return false;
     }
-}
-
-bool tg_loader_next(tg_loader *loader, tg_batch *batch)
-{
-    if (loader->next >= loader->dataset->count) {
-        loader->next = 0;
-        loader->epoch++;
+    if (loader->next >= loader->data.count) {
+        tg_loader_set_epoch(loader, (int64_t)loader->epoch + 1);
         return false;
     }
     if (loader->next == 0 && loader->order)
         shuffle(loader);
-    const int64_t size = tg_min(loader->batch_size, loader->dataset->count - loader->next);
-    set_size(&loader->batch, size);
-    gather(loader, size);
+    const int64_t size = tg_min(loader->batch_size, loader->data.count - loader->next);
+    for (int i = 0; i < columns; i++) {
+        gather(loader, i, size);
+        *column[i] = loader->batch[i];
+    }
     loader->next += size;
-    *batch = loader->batch;
     return true;
 }
 
 int64_t tg_loader_batches(const tg_loader *loader)
 {
-    return (loader->dataset->count + loader->batch_size - 1) / loader->batch_size;
+    return (loader->data.count + loader->batch_size - 1) / loader->batch_size;
+}
+
+void tg_loader_set_epoch(tg_loader *loader, int64_t epoch)
+{
+    loader->epoch = (uint64_t)epoch;
+    loader->next = 0;
 }

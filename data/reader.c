@@ -1,219 +1,232 @@
 /* Text files of ratings and of pairs: one pass, a line at a time. */
 #include <math.h>
-#include <stdlib.h>
 #include <string.h>
 
+#include "data/dataset-internal.h"
 #include "data/lines-internal.h"
 #include "data/ratings.h"
+#include "nn/json-internal.h"
 
-enum { MAX_FIELDS = 4 };
+enum { COLUMNS = TG_TIMESTAMP + 1, MAX_FIELDS = 64 };
 
-typedef enum separator { SPACE, COMMA, COLONS } separator;
+static const char *const column_name[COLUMNS] = {"user id", "item id", "rating", "timestamp"};
 
-/* ---- fields ---------------------------------------------------------------------------------- */
-
-static bool is_blank(char c)
-{
-    return c == ' ' || c == '\t';
-}
+typedef struct reader {
+    tg_lines *in;
+    tg_ids *ids[2];  /* of users, of items */
+    tg_dataset *out;
+    int64_t room;    /* rows that out has room for */
+    bool pairs;      /* user and item alone are wanted */
+    bool by_name;    /* a header said which field is which column */
+    tg_separator kind;
+    int fields;         /* of every line; 0 before the first one */
+    int place[COLUMNS]; /* of a column among the fields, or -1 */
+} reader;
 
 static bool is_digit(char c)
 {
     return c >= '0' && c <= '9';
 }
 
-static char *skip_blanks(char *s)
+/* ---- the first line -------------------------------------------------------------------------- */
+
+static tg_separator separator_of(const char *line)
 {
-    while (is_blank(*s))
-        s++;
-    return s;
+    return strchr(line, '\t') && strstr(line, ":token") ? TG_TABS
+           : strstr(line, "::")                         ? TG_COLONS
+           : strchr(line, ',')                          ? TG_COMMAS
+                                                        : TG_BLANKS;
 }
 
-static separator separator_of(const char *line)
+/* The column that a header's field names, or -1: "userId", "user_id:token" and "USER" are one. */
+static int column_named(const char *field)
 {
-    return strstr(line, "::") ? COLONS : strchr(line, ',') ? COMMA : SPACE;
+    static const struct {
+        const char *name;
+        int column;
+    } known[] = {{"user", TG_USER},     {"userid", TG_USER},    {"item", TG_ITEM},
+                 {"itemid", TG_ITEM},   {"movie", TG_ITEM},     {"movieid", TG_ITEM},
+                 {"rating", TG_RATING}, {"time", TG_TIMESTAMP}, {"timestamp", TG_TIMESTAMP}};
+    char plain[16];
+    size_t n = 0;
+    for (; *field && *field != ':' && n + 1 < sizeof plain; field++)
+        if (*field != '_')
+            plain[n++] = (char)(*field >= 'A' && *field <= 'Z' ? *field + ('a' - 'A') : *field);
+    plain[n] = '\0';
+    for (size_t i = 0; i < sizeof known / sizeof *known; i++)
+        if (strcmp(known[i].name, plain) == 0)
+            return known[i].column;
+    return -1;
 }
 
-/* Where the field at `s` ends, and in *next where another one begins: NULL where none does. */
-static char *end_of_field(separator kind, char *s, char **next)
+/* Names where there could be numbers. */
+static bool has_number(char *const *field, int fields)
 {
-    char *end = s;
-    if (kind == SPACE) {
-        while (*end && !is_blank(*end))
-            end++;
-        *next = skip_blanks(end);
-        *next = **next ? *next : NULL;
-        return end;
+    for (int i = 0; i < fields; i++)
+        if (*field[i] == '\0' || is_digit(*field[i]) || strchr("+-.", *field[i]))
+            return true;
+    return false;
+}
+
+/* Whether the first line is a header; then r->place is as it says. */
+static bool take_header(reader *r, char *const *field, int fields)
+{
+    int place[COLUMNS] = {-1, -1, -1, -1};
+    for (int i = 0; i < fields && i < MAX_FIELDS; i++) {
+        const int column = column_named(field[i]);
+        if (column >= 0 && place[column] < 0)
+            place[column] = i;
     }
-    const char mark = kind == COMMA ? ',' : ':';
-    while (*end && !(*end == mark && (mark == ',' || end[1] == mark)))
-        end++;
-    *next = *end ? skip_blanks(end + (mark == ',' ? 1 : 2)) : NULL;
-    while (end > s && is_blank(end[-1]))
-        end--;
-    return end;
-}
-
-/* Cut a line into fields, in place; gives their number, MAX_FIELDS + 1 for any more. */
-static int split_line(separator kind, char *line, char *field[MAX_FIELDS])
-{
-    int count = 0;
-    for (char *s = skip_blanks(line), *next; s; s = next, count++) {
-        if (count == MAX_FIELDS)
-            return count + 1;
-        field[count] = s;
-        *end_of_field(kind, s, &next) = '\0';
-    }
-    return count;
-}
-
-static tg_status wrong_field(const tg_lines *in, const char *name, const char *field,
-                             const char *what)
-{
-    char shown[TG_SHOWN];
-    return *field ? tg_lines_wrong(in, "%s '%s' is %s", name, tg_lines_shown(field, shown), what)
-                  : tg_lines_wrong(in, "%s is empty", name);
-}
-
-static tg_status parse_integer(const tg_lines *in, const char *name, const char *field, bool is_id,
-                               int64_t *value)
-{
-    const bool negative = *field == '-';
-    const char *s = field + negative;
-    uint64_t magnitude = 0;
-    for (; is_digit(*s); s++) {
-        const uint64_t digit = (uint64_t)(*s - '0');
-        if (magnitude > (INT64_MAX - digit) / 10)
-            return wrong_field(in, name, field, "too large");
-        magnitude = 10 * magnitude + digit;
-    }
-    if (*s || s == field + negative)
-        return wrong_field(in, name, field, "not a whole number");
-    if (negative && is_id)
-        return wrong_field(in, name, field, "negative");
-    *value = negative ? -(int64_t)magnitude : (int64_t)magnitude;
-    return TG_OK;
-}
-
-static tg_status parse_rating(const tg_lines *in, const char *field, float *value)
-{
-    if (is_digit(field[0]) && field[1] == '\0') { /* nearly all are of one digit */
-        *value = (float)(field[0] - '0');
-        return TG_OK;
-    }
-    char *end;
-    const double number = strtod(field, &end);
-    if (end == field || *end || strpbrk(field, "xX"))
-        return wrong_field(in, "rating", field, "not a number");
-    *value = (float)number;
-    if (!isfinite(*value))
-        return wrong_field(in, "rating", field, "not a finite number");
-    return TG_OK;
+    r->by_name = place[TG_USER] >= 0 && place[TG_ITEM] >= 0 && (r->pairs || place[TG_RATING] >= 0);
+    if (!r->by_name)
+        return r->kind == TG_COMMAS && !r->pairs && !has_number(field, fields);
+    memcpy(r->place, place, sizeof place);
+    r->fields = fields;
+    return true;
 }
 
 /* ---- rows ------------------------------------------------------------------------------------ */
 
-static tg_status parse_pair(const tg_lines *in, char *const *field, tg_rating *row)
+static tg_status read_id(const reader *r, int column, const char *field, int64_t *number)
 {
-    const tg_status status = parse_integer(in, "user id", field[0], true, &row->user);
-    return status == TG_OK ? parse_integer(in, "item id", field[1], true, &row->item) : status;
-}
-
-static tg_status parse_row(const tg_lines *in, char *const *field, int fields, tg_rating *row)
-{
-    tg_status status = parse_pair(in, field, row);
-    if (status == TG_OK)
-        status = parse_rating(in, field[2], &row->rating);
-    if (status == TG_OK && fields == 4)
-        status = parse_integer(in, "timestamp", field[3], false, &row->timestamp);
-    return status;
-}
-
-/* Names instead of numbers in the first line. */
-static bool is_header(char *const *field, int fields)
-{
-    for (int i = 0; i < fields && i < MAX_FIELDS; i++)
-        if (is_digit(*field[i]) || *field[i] == '-' || *field[i] == '\0')
-            return false;
-    return true;
-}
-
-static tg_status append(tg_ratings *ratings, int64_t *capacity, const tg_rating *row)
-{
-    if (ratings->count == *capacity) {
-        *capacity = *capacity ? *capacity + *capacity / 2 : 1024;
-        tg_rating *grown = realloc(ratings->row, (size_t)*capacity * sizeof *grown);
-        if (!grown)
-            return tg_failure(TG_ENOMEM, "no memory for %lld ratings", (long long)*capacity);
-        ratings->row = grown;
-    }
-    ratings->row[ratings->count++] = *row;
+    tg_ids *ids = r->ids[column];
+    const int64_t known = ids->count;
+    if (!*field)
+        return tg_lines_wrong_field(r->in, column_name[column], field, "");
+    *number = tg_ids_intern(ids, field);
+    if (*number < 0)
+        return TG_ENOMEM;
+    if (*number == known && !tg_json_is_utf8(field)) /* model files hold ids, in JSON */
+        return tg_lines_wrong_field(r->in, column_name[column], field, "not UTF-8");
     return TG_OK;
 }
 
-/* pairs: only the first two fields count. */
-static tg_status read_rows(tg_lines *in, bool pairs, tg_ratings *ratings)
+static tg_status read_rating(const reader *r, const char *field, float *rating)
 {
-    int64_t capacity = 0;
-    separator kind = SPACE;
-    int expected = 0; /* fields of every line, as in the first with numbers */
+    double number;
+    if (is_digit(field[0]) && field[1] == '\0') { /* nearly all are of one digit */
+        *rating = (float)(field[0] - '0');
+        return TG_OK;
+    }
+    if (!tg_field_number(field, &number))
+        return tg_lines_wrong_field(r->in, "rating", field, "not a number");
+    *rating = (float)number;
+    if (!isfinite(*rating))
+        return tg_lines_wrong_field(r->in, "rating", field, "not a finite number");
+    return TG_OK;
+}
+
+static tg_status read_timestamp(const reader *r, const char *field, int64_t *timestamp)
+{
+    const char *s = field + (*field == '-');
+    int64_t size = 0;
+    for (int digits = 0; digits < 18 && is_digit(*s); digits++, s++)
+        size = 10 * size + (*s - '0');
+    *timestamp = *field == '-' ? -size : size;
+    if (!*s && is_digit(s[-1]))
+        return TG_OK;
+    double number;
+    if (!tg_field_number(field, &number))
+        return tg_lines_wrong_field(r->in, "timestamp", field, "not a number");
+    if (!(fabs(number) < 0x1p63))
+        return tg_lines_wrong_field(r->in, "timestamp", field, "too large");
+    *timestamp = (int64_t)floor(number);
+    return TG_OK;
+}
+
+/* Whether the line has the fields that it should have. */
+static tg_status check_fields(const reader *r, int fields)
+{
+    const int least = r->pairs ? 2 : 3, most = r->by_name ? MAX_FIELDS : COLUMNS;
+    if (fields > most && !r->pairs)
+        return tg_lines_wrong(r->in, "more than %d fields", most);
+    if (fields < least)
+        return tg_lines_wrong_number(r->in, fields, "");
+    if (fields != r->fields && (r->by_name || !r->pairs))
+        return tg_lines_wrong_number(r->in, fields, ", unlike the lines before");
+    return TG_OK;
+}
+
+/* What the first row says of the others: how many columns there are. */
+static void begin_rows(reader *r, int fields)
+{
+    static const tg_dtype dtype[COLUMNS] = {TG_I64, TG_I64, TG_F32, TG_I64};
+    if (!r->by_name) {
+        r->fields = fields;
+        for (int i = 0; i < COLUMNS; i++)
+            r->place[i] = i < fields ? i : -1;
+    }
+    r->out->columns = r->pairs ? 2 : r->place[TG_TIMESTAMP] < 0 ? 3 : 4;
+    r->out->owns_columns = true;
+    for (int i = 0; i < r->out->columns; i++)
+        r->out->column[i] = tg_owned(dtype[i], 0);
+}
+
+static tg_status read_row(reader *r, char *const *field)
+{
+    tg_dataset *out = r->out;
+    const int64_t row = out->count;
+    tg_status status = row < r->room ? TG_OK : tg_dataset_grow(out, &r->room);
+    for (int i = TG_USER; i <= TG_ITEM && status == TG_OK; i++)
+        status = read_id(r, i, field[r->place[i]], (int64_t *)out->column[i]->data + row);
+    if (status == TG_OK && out->columns > TG_RATING)
+        status = read_rating(r, field[r->place[TG_RATING]],
+                             (float *)out->column[TG_RATING]->data + row);
+    if (status == TG_OK && out->columns > TG_TIMESTAMP)
+        status = read_timestamp(r, field[r->place[TG_TIMESTAMP]],
+                                (int64_t *)out->column[TG_TIMESTAMP]->data + row);
+    out->count += status == TG_OK;
+    return status;
+}
+
+static tg_status read_lines(reader *r)
+{
     char *line, *field[MAX_FIELDS];
     tg_status status;
-    for (bool first = true; (status = tg_lines_next(in, &line)) == TG_OK && line;) {
-        if (*skip_blanks(line) == '\0')
-            continue;
-        kind = first ? separator_of(line) : kind;
-        const int fields = split_line(kind, line, field);
-        const bool header = first && kind == COMMA && is_header(field, fields);
+    for (bool first = true; (status = tg_lines_next(r->in, &line)) == TG_OK && line;) {
+        r->kind = first ? separator_of(line) : r->kind;
+        const int fields = tg_fields(r->kind, line, field, MAX_FIELDS);
+        const bool header = first && fields > 0 && take_header(r, field, fields);
         first = false;
         if (header)
             continue;
-        expected = expected ? expected : fields;
-        if (fields > MAX_FIELDS && !pairs)
-            return tg_lines_wrong(in, "more than %d fields", MAX_FIELDS);
-        if (fields < 2 + !pairs || (!pairs && fields != expected))
-            return tg_lines_wrong(in, "%d field%s%s", fields, fields == 1 ? "" : "s",
-                                  fields < 3 ? "" : ", unlike the lines before");
-        tg_rating row = {0};
-        status = pairs ? parse_pair(in, field, &row) : parse_row(in, field, fields, &row);
+        if (r->out->columns == 0)
+            begin_rows(r, fields);
+        status = check_fields(r, fields);
         if (status == TG_OK)
-            status = append(ratings, &capacity, &row);
+            status = read_row(r, field);
         if (status != TG_OK)
             return status;
     }
-    ratings->has_timestamp = expected == 4;
-    if (status == TG_OK && ratings->count == 0 && !pairs) {
-        in->line = 1;
-        return tg_lines_wrong(in, "no rating in the file");
+    if (status == TG_OK && r->out->columns == 0 && !r->pairs) {
+        r->in->line = 1;
+        return tg_lines_wrong(r->in, "no rating in the file");
     }
     return status;
 }
 
-static tg_status read_file(const char *path, bool pairs, tg_ratings *ratings)
+static tg_status read_file(const char *path, reader *r)
 {
-    *ratings = (tg_ratings){0};
-    tg_lines *in = tg_lines_open(path, pairs,
-                                 pairs ? "user and item"
-                                       : "lines of user, item, rating and possibly a timestamp");
-    const tg_status status = in ? read_rows(in, pairs, ratings) : tg_last_error()->status;
-    tg_lines_close(in);
-    if (status != TG_OK)
-        tg_ratings_release(ratings);
+    *r->out = (tg_dataset){0};
+    r->in = tg_lines_open(path, r->pairs ? "user and item"
+                                         : "lines of user, item, rating and possibly a timestamp");
+    const tg_status status = r->in ? read_lines(r) : tg_last_error()->status;
+    tg_lines_close(r->in);
+    if (status == TG_OK && r->out->columns == 0)
+        begin_rows(r, 2);
+    if (status == TG_OK)
+        tg_dataset_fit(r->out);
+    else
+        tg_dataset_release(r->out);
     return status;
 }
 
-tg_status tg_ratings_read(const char *path, tg_ratings *ratings)
+tg_status tg_ratings_read(const char *path, tg_ids *users, tg_ids *items, tg_dataset *ratings)
 {
-    return read_file(path, false, ratings);
+    return read_file(path, &(reader){.ids = {users, items}, .out = ratings});
 }
 
-tg_status tg_pairs_read(const char *path, tg_ratings *pairs)
+tg_status tg_pairs_read(const char *path, tg_ids *users, tg_ids *items, tg_dataset *pairs)
 {
-    return read_file(path, true, pairs);
-}
-
-void tg_ratings_release(tg_ratings *ratings)
-{
-    free(ratings->row);
-    *ratings = (tg_ratings){0};
+    return read_file(path, &(reader){.ids = {users, items}, .out = pairs, .pairs = true});
 }

@@ -1,8 +1,10 @@
 #include "data/synthetic.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
+
+#include "tensor/random.h"
 
 /* Spreads of the terms of a score: rating by rating they add up to MovieLens' mean of about 3.55
  * and standard deviation of about 1.12. */
@@ -106,30 +108,36 @@ static int64_t find(const double *cumulative, int64_t count, double x)
 
 /* `count` different items by popularity; seen[i] == user + 1 marks those already drawn. */
 static void draw_items(tg_rng *rng, const double *cumulative, int64_t items, int64_t user,
-                       int64_t *seen, int64_t count, tg_rating *row)
+                       int64_t *seen, int64_t count, int64_t *drawn)
 {
     while (count > 0) {
         const int64_t item = find(cumulative, items, tg_rng_uniform(rng) * cumulative[items - 1]);
         if (seen[item] == user + 1)
             continue;
         seen[item] = user + 1;
-        *row++ = (tg_rating){.user = user + 1, .item = item + 1};
+        *drawn++ = item;
         count--;
     }
 }
 
-static void shuffle(tg_rating *row, int64_t count, uint64_t seed)
+static void swap(int64_t *a, int64_t *b)
+{
+    const int64_t other = *a;
+    *a = *b;
+    *b = other;
+}
+
+static void shuffle(int64_t *user, int64_t *item, int64_t count, uint64_t seed)
 {
     tg_rng rng = {.seed = seed, .stream = ORDER_STREAM};
     for (int64_t i = count - 1; i > 0; i--) {
         const uint64_t j = tg_rng_below(&rng, (uint64_t)i + 1);
-        const tg_rating other = row[j];
-        row[j] = row[i];
-        row[i] = other;
+        swap(&user[i], &user[j]);
+        swap(&item[i], &item[j]);
     }
 }
 
-static tg_status draw_pairs(const tg_synthetic_options *o, tg_rating *row)
+static tg_status draw_pairs(const tg_synthetic_options *o, int64_t *user, int64_t *item)
 {
     int64_t *activity = malloc((size_t)o->users * sizeof *activity);
     int64_t *seen = calloc((size_t)o->items, sizeof *seen);
@@ -141,8 +149,13 @@ static tg_status draw_pairs(const tg_synthetic_options *o, tg_rating *row)
         for (int64_t i = 0; i < o->items; i++)
             cumulative[i] = sum += 1 / ((double)i + POPULARITY_OFFSET);
         tg_rng rng = {.seed = o->seed, .stream = CHOICE_STREAM};
-        for (int64_t u = 0; u < o->users; row += activity[u], u++)
-            draw_items(&rng, cumulative, o->items, u, seen, activity[u], row);
+        int64_t n = 0;
+        for (int64_t u = 0; u < o->users; u++) {
+            draw_items(&rng, cumulative, o->items, u, seen, activity[u], item + n);
+            for (const int64_t end = n + activity[u]; n < end; n++)
+                user[n] = u;
+        }
+        shuffle(user, item, o->ratings, o->seed);
     } else {
         status = tg_failure(TG_ENOMEM, "no memory for the synthetic ratings");
     }
@@ -154,10 +167,47 @@ static tg_status draw_pairs(const tg_synthetic_options *o, tg_rating *row)
 
 /* ---- ratings --------------------------------------------------------------------------------- */
 
-tg_status tg_synthetic_with(tg_ratings *ratings, tg_synthetic_options options)
+/* Numbers of the ids "1" to "count" in the place of 0 to count - 1. */
+static tg_status number_ids(tg_ids *ids, int64_t count, int64_t *column, int64_t rows)
+{
+    int64_t *number = malloc((size_t)count * sizeof *number);
+    tg_status status =
+        number ? TG_OK : tg_failure(TG_ENOMEM, "no memory for %lld ids", (long long)count);
+    for (int64_t i = 0; i < count && status == TG_OK; i++) {
+        char id[24];
+        snprintf(id, sizeof id, "%lld", (long long)i + 1);
+        number[i] = tg_ids_intern(ids, id);
+        status = number[i] < 0 ? TG_ENOMEM : TG_OK;
+    }
+    for (int64_t i = 0; i < rows && status == TG_OK; i++)
+        column[i] = number[column[i]];
+    free(number);
+    return status;
+}
+
+static tg_status draw_ratings(const truth *t, tg_ids *users, tg_ids *items, tg_dataset *ratings)
+{
+    int64_t *user = tg_dataset_rows(ratings, TG_USER), *item = tg_dataset_rows(ratings, TG_ITEM);
+    int64_t *timestamp = tg_dataset_rows(ratings, TG_TIMESTAMP);
+    float *rating = tg_dataset_rows(ratings, TG_RATING);
+    tg_status status = draw_pairs(&t->o, user, item);
+    tg_rng noise = {.seed = t->o.seed, .stream = NOISE_STREAM};
+    for (int64_t i = 0; i < ratings->count && status == TG_OK; i++) {
+        const double score = truth_score(t, user[i], item[i]);
+        const double value = round(score + t->o.noise * tg_rng_normal(&noise));
+        rating[i] = (float)fmin(fmax(value, 1), 5);
+        timestamp[i] = FIRST_TIMESTAMP + i;
+    }
+    if (status == TG_OK)
+        status = number_ids(users, t->o.users, user, ratings->count);
+    return status == TG_OK ? number_ids(items, t->o.items, item, ratings->count) : status;
+}
+
+tg_status tg_synthetic_with(tg_ids *users, tg_ids *items, tg_dataset *ratings,
+                            tg_synthetic_options options)
 {
     const tg_synthetic_options o = with_defaults(options);
-    *ratings = (tg_ratings){0};
+    *ratings = (tg_dataset){0};
     if (o.users < 1 || o.items < 4 || o.rank < 1 || o.ratings < 1 ||
         o.ratings / o.users > o.items / 4)
         return tg_failure(TG_EMISUSE,
@@ -168,24 +218,12 @@ tg_status tg_synthetic_with(tg_ratings *ratings, tg_synthetic_options options)
     tg_status status = truth_new(&t, o);
     if (status != TG_OK)
         return status;
-    *ratings = (tg_ratings){.count = o.ratings,
-                            .row = malloc((size_t)o.ratings * sizeof *ratings->row),
-                            .has_timestamp = true};
-    status = ratings->row ? draw_pairs(&o, ratings->row)
-                          : tg_failure(TG_ENOMEM, "no memory for the synthetic ratings");
-    if (status == TG_OK) {
-        shuffle(ratings->row, o.ratings, o.seed);
-        tg_rng noise = {.seed = o.seed, .stream = NOISE_STREAM};
-        for (int64_t i = 0; i < o.ratings; i++) {
-            tg_rating *row = &ratings->row[i];
-            const double score = truth_score(&t, row->user - 1, row->item - 1);
-            const double value = round(score + o.noise * tg_rng_normal(&noise));
-            row->rating = (float)fmin(fmax(value, 1), 5);
-            row->timestamp = FIRST_TIMESTAMP + i;
-        }
-    } else {
-        tg_ratings_release(ratings);
-    }
+    *ratings = tg_dataset_of(tg_owned(TG_I64, o.ratings), tg_owned(TG_I64, o.ratings),
+                             tg_owned(TG_F32, o.ratings), tg_owned(TG_I64, o.ratings));
+    /* Where there is no memory, tg_owned has said so. */
+    status = ratings->columns ? draw_ratings(&t, users, items, ratings) : TG_ENOMEM;
+    if (status != TG_OK)
+        tg_dataset_release(ratings);
     free(t.values);
     return status;
 }
@@ -226,19 +264,33 @@ static void spread(const double p[5], double *absolute, double *variance)
         *absolute += p[k] * abs(k - median);
 }
 
-tg_status tg_synthetic_best(const tg_ratings *ratings, tg_synthetic_options options,
-                            tg_synthetic_floor *best)
+/* The i of the id that is i + 1; -1 where it is none of the `count` ids. */
+static int64_t index_of(const tg_ids *ids, int64_t number, int64_t count)
+{
+    const int64_t id = strtoll(tg_ids_name(ids, number), NULL, 10);
+    return id > 0 && id <= count ? id - 1 : -1;
+}
+
+tg_status tg_synthetic_best(const tg_ids *users, const tg_ids *items, const tg_dataset *ratings,
+                            tg_synthetic_options options, tg_synthetic_floor *best)
 {
     const tg_synthetic_options o = with_defaults(options);
     truth t;
-    const tg_status status = truth_new(&t, o);
+    tg_status status = truth_new(&t, o);
     if (status != TG_OK)
         return status;
+    const int64_t *user = tg_dataset_rows(ratings, TG_USER);
+    const int64_t *item = tg_dataset_rows(ratings, TG_ITEM);
     double absolute = 0, square = 0;
     for (int64_t i = 0; i < ratings->count; i++) {
         double p[5], a, v;
-        distribution(truth_score(&t, ratings->row[i].user - 1, ratings->row[i].item - 1), o.noise,
-                     p);
+        const int64_t u = index_of(users, user[i], o.users), j = index_of(items, item[i], o.items);
+        if (u < 0 || j < 0) {
+            status = tg_failure(TG_EMISUSE, "tg_synthetic_best: row %lld is not of these options",
+                                (long long)i);
+            break;
+        }
+        distribution(truth_score(&t, u, j), o.noise, p);
         spread(p, &a, &v);
         absolute += a;
         square += v;
@@ -246,5 +298,5 @@ tg_status tg_synthetic_best(const tg_ratings *ratings, tg_synthetic_options opti
     free(t.values);
     best->mae = absolute / (double)ratings->count;
     best->rmse = sqrt(square / (double)ratings->count);
-    return TG_OK;
+    return status;
 }

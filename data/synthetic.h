@@ -24,17 +24,21 @@ typedef struct tg_synthetic_options { /* zero means the default in brackets */
     uint64_t seed;                    /* [0 is a seed like any other] */
 } tg_synthetic_options;
 
-/* Ids start at 1, as MovieLens' do; timestamps rise with the rows. */
-#define tg_synthetic(ratings, ...) tg_synthetic_with(ratings, (tg_synthetic_options){__VA_ARGS__})
-tg_status tg_synthetic_with(tg_ratings *ratings, tg_synthetic_options options);
+/* Ratings as tg_ratings_read gives them. The ids are "1", "2", ... as MovieLens' are, added in this
+ * order, also that of an item that nobody rated. Timestamps rise with the rows. TG_EMISUSE or
+ * TG_ENOMEM on failure; *ratings is then empty. */
+#define tg_synthetic(users, items, ratings, ...)                                                   \
+    tg_synthetic_with(users, items, ratings, (tg_synthetic_options){__VA_ARGS__})
+tg_status tg_synthetic_with(tg_ids *users, tg_ids *items, tg_dataset *ratings,
+                            tg_synthetic_options options);
 
-/* The errors of the best possible predictors over the pairs of `ratings` (made with the same
- * options): for MAE the median of each rating's distribution, for RMSE its mean. Expected values,
- * in units of the rating. */
+/* The errors of the best possible predictors over the pairs of `ratings`, all or a part of those
+ * made with the same options: for MAE the median of each rating's distribution, for RMSE its mean.
+ * Expected values, in units of the rating. */
 typedef struct tg_synthetic_floor {
     double mae, rmse;
 } tg_synthetic_floor;
-tg_status tg_synthetic_best(const tg_ratings *ratings, tg_synthetic_options options,
-                            tg_synthetic_floor *best);
+tg_status tg_synthetic_best(const tg_ids *users, const tg_ids *items, const tg_dataset *ratings,
+                            tg_synthetic_options options, tg_synthetic_floor *best);
 
 #endif

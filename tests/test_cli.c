@@ -191,6 +191,8 @@ Test(cli, train__split_files_and_leave_one_out)
     cr_expect_not_null(strstr(err, "100 test ratings are of a user or an item without"), "%s", err);
     cr_assert_eq(ncf("train --data r --split leave-one-out " SMALL), 0, "%s", err);
     cr_expect_not_null(strstr(err, "r: 360 ratings to train on, 40 to test"), "%s", err);
+    cr_assert_eq(ncf("train --data - --split random:0.25 " SMALL "<r"), 0, "%s", err);
+    cr_expect_not_null(strstr(err, "-: 300 ratings to train on, 100 to test"), "%s", err);
     cr_assert_eq(ncf("train --data r --split random:0.25 " SMALL), 0, "%s", err);
     cr_expect_not_null(strstr(err, "r: 300 ratings to train on, 100 to test"), "%s", err);
 }
@@ -237,6 +239,42 @@ Test(cli, save__names_tensors_as_pytorch_and_keeps_raw_ids)
     cr_expect_eq(tg_get(tg_state_dict_get(&state, "user_ids"), 39), 139);
     cr_expect_str_eq(tg_state_dict_get_note(&state, "model"), "ncf");
     tg_state_dict_release(&state);
+}
+
+Test(cli, save__keeps_ids_of_any_text)
+{
+    write_text("r", "ann,Heat,5\nbob,\"Alien, again\",3\nann,\"Alien, again\",4\nbob,Heat,2\n");
+    cr_assert_eq(ncf("train --train r --test r " SMALL "--save a"), 0, "%s", err);
+    tg_state_dict state;
+    cr_assert_eq(tg_safetensors_load("a", &state), TG_OK);
+    cr_expect_str_eq(tg_state_dict_get_note(&state, "user_ids"), "ann\nbob");
+    cr_expect_str_eq(tg_state_dict_get_note(&state, "item_ids"), "Heat\nAlien, again");
+    cr_expect_null(tg_state_dict_get(&state, "user_ids"));
+    tg_state_dict_release(&state);
+    cr_assert_eq(ncf("train --train r --test r " SMALL "--epochs 0 --load a --save b"), 0);
+    cr_expect_eq(system("cmp -s a b"), 0);
+    write_text("pairs", "bob,\"Alien, again\"\ncarl,Heat\n");
+    cr_assert_eq(ncf("predict --load b pairs"), 0, "%s", err);
+    cr_expect_eq(strncmp(out, "bob\tAlien, again\t", 17), 0, "%s", out);
+    cr_expect_not_null(strstr(out, "\ncarl\tHeat\t3.500000\n"), "%s", out);
+    cr_expect_not_null(strstr(err, "1 of 2 pairs have a user or an item that the model does not "
+                                   "know (first: user carl)"), "%s", err);
+    write_text("r", "ann,Heat,5\ncarl,Heat,5\n");
+    expect_complaint(ncf("train --train r --test r " SMALL "--load a --quiet"), 1,
+                     "a: the model has no user carl; expected one made for these data");
+}
+
+Test(cli, load__refuses_ids_that_occur_twice)
+{
+    write_text("r", "1 1 5\n2 1 3\n");
+    cr_assert_eq(ncf("train --train r --test r " SMALL "--epochs 0 --save m"), 0, "%s", err);
+    tg_state_dict state;
+    cr_assert_eq(tg_safetensors_load("m", &state), TG_OK);
+    tg_fill(tg_state_dict_get(&state, "user_ids"), 7);
+    cr_assert_eq(tg_safetensors_save("m", &state), TG_OK);
+    tg_state_dict_release(&state);
+    expect_complaint(ncf("predict --load m r"), 1,
+                     "m: user_ids[1] is '7', as user_ids[0] is; expected each id once");
 }
 
 Test(cli, load__goes_on_from_the_same_weights)

@@ -1,328 +1,388 @@
+/* Data sets in memory: ids, columns, splits, batches. */
 #include <criterion/criterion.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
+#include "autograd/autograd.h"
+#include "autograd/ops.h"
+#include "data/dataset.h"
+#include "data/ids.h"
 #include "data/loader.h"
 #include "data/ratings.h"
-#include "data/synthetic.h"
+#include "data/split.h"
 
-/* ---- the reader ------------------------------------------------------------------------------ */
-
-static char path[64];
-
-/* A text as two arguments: bytes and their number. */
-#define TEXT(s) s, sizeof(s) - 1
-
-static void write_file(const char *bytes, size_t size)
+static void expect_misuse(const char *message)
 {
-    strcpy(path, "/tmp/tapegrad-data-XXXXXX");
-    const int file = mkstemp(path);
-    cr_assert(file >= 0);
-    cr_assert_eq(write(file, bytes, size), (ssize_t)size);
-    close(file);
+    cr_expect_eq(tg_last_error()->status, TG_EMISUSE);
+    cr_expect_not_null(strstr(tg_last_error()->message, message), "%s\nexpected   %s",
+                       tg_last_error()->message, message);
+    tg_clear_error();
 }
 
-static tg_status read_bytes(const char *bytes, size_t size, tg_ratings *ratings)
-{
-    write_file(bytes, size);
-    const tg_status status = tg_ratings_read(path, ratings);
-    unlink(path);
-    return status;
-}
+/* ---- ids ------------------------------------------------------------------------------------- */
 
-static void expect_row(const tg_rating *row, int64_t user, int64_t item, double rating,
-                       int64_t timestamp)
+Test(ids, intern__numbers_in_order_of_first_appearance)
 {
-    cr_expect_eq(row->user, user);
-    cr_expect_eq(row->item, item);
-    cr_expect_float_eq(row->rating, rating, 1e-6);
-    cr_expect_eq(row->timestamp, timestamp);
-}
-
-/* Every one of these is the same three ratings. */
-static const char *const same_with_time[] = {
-    "1\t10\t5\t978300760\n2\t20\t3.5\t978300761\n2\t30\t0.5\t-1\n",
-    "1::10::5::978300760\n2::20::3.5::978300761\n2::30::0.5::-1\n",
-    "userId,movieId,rating,timestamp\n1,10,5.0,978300760\n2,20,3.5,978300761\n2,30,0.5,-1\n",
-    "1,10,5,978300760\n2,20,3.5,978300761\n2,30,0.5,-1\n",
-    "1 10 5 978300760\r\n2 20 3.5 978300761\r\n2 30 .5 -1\r\n",
-    "\xEF\xBB\xBF\x31\t10\t5\t978300760\n\n   \n2\t20\t3.5\t978300761\n2\t30\t5e-1\t-1",
-    "  1   10\t 5  978300760  \n2 20 3.5 978300761\n2 30 0.5 -1\n",
-    "1 , 10 , 5 , 978300760\n2, 20, 3.5, 978300761\n2, 30, +0.5, -1\n",
-    "\xEF\xBB\xBFuser,item,rating,time\r\n\r\n1,10,5,978300760\r\n2,20,3.5,978300761\r\n2,30,.5,-1",
-};
-
-Test(data, reader__reads_every_format)
-{
-    for (size_t i = 0; i < sizeof same_with_time / sizeof *same_with_time; i++) {
-        tg_ratings r;
-        cr_assert_eq(read_bytes(same_with_time[i], strlen(same_with_time[i]), &r), TG_OK,
-                     "%zu: %s", i, tg_last_error()->message);
-        cr_assert_eq(r.count, 3, "%zu", i);
-        cr_expect(r.has_timestamp);
-        expect_row(&r.row[0], 1, 10, 5, 978300760);
-        expect_row(&r.row[1], 2, 20, 3.5, 978300761);
-        expect_row(&r.row[2], 2, 30, 0.5, -1);
-        tg_ratings_release(&r);
+    tg_ids ids = {0};
+    cr_expect_eq(tg_ids_find(&ids, "a"), -1);
+    static const char *const name[] = {"alice", "", "7", "alice bob", "alic", "7", "alice"};
+    static const int64_t number[] = {0, 1, 2, 3, 4, 2, 0};
+    for (int i = 0; i < 7; i++)
+        cr_expect_eq(tg_ids_intern(&ids, name[i]), number[i], "%s", name[i]);
+    cr_expect_eq(ids.count, 5);
+    for (int i = 0; i < 5; i++) {
+        cr_expect_eq(tg_ids_find(&ids, name[i]), i);
+        cr_expect_str_eq(tg_ids_name(&ids, i), name[i]);
     }
+    cr_expect_eq(tg_ids_find(&ids, "bob"), -1);
+    cr_expect_eq(ids.count, 5, "finding adds nothing");
+    tg_ids_release(&ids);
+    cr_expect_eq(ids.count, 0);
+    cr_expect_eq(tg_ids_find(&ids, "alice"), -1);
 }
 
-Test(data, reader__does_not_need_a_timestamp)
+Test(ids, intern__keeps_many)
 {
-    tg_ratings r;
-    cr_assert_eq(read_bytes(TEXT("7 8 4\n0 9223372036854775807 -2.25\n"), &r), TG_OK);
-    cr_assert_eq(r.count, 2);
-    cr_expect_not(r.has_timestamp);
-    expect_row(&r.row[0], 7, 8, 4, 0);
-    expect_row(&r.row[1], 0, INT64_MAX, -2.25, 0);
-    tg_ratings_release(&r);
-}
-
-Test(data, reader__reads_files_larger_than_its_buffer)
-{
-    enum { ROWS = 20000 };
-    char *text = malloc(ROWS * 32);
-    size_t size = 0;
-    for (int i = 0; i < ROWS; i++)
-        size += (size_t)sprintf(text + size, "%d\t%d\t%d\n", i, 3 * i, i % 5 + 1);
-    tg_ratings r;
-    cr_assert_eq(read_bytes(text, size, &r), TG_OK);
-    cr_assert_eq(r.count, ROWS);
-    for (int i = 0; i < ROWS; i++)
-        cr_assert(r.row[i].user == i && r.row[i].item == 3 * i && r.row[i].rating == i % 5 + 1);
-    tg_ratings_release(&r);
-    free(text);
-}
-
-static const struct bad_file {
-    const char *bytes;
-    size_t size;
-    const char *message; /* what must stand behind the path */
-} bad_files[] = {
-    {TEXT(""), ":1: no rating in the file; expected lines of user, item, rating"},
-    {TEXT("\n\r\n \n"), ":1: no rating in the file"},
-    {TEXT("userId,movieId,rating\n"), ":1: no rating in the file"},
-    {TEXT("1\t2\t3\n1\t2\n"), ":2: 2 fields; expected lines of user, item, rating"},
-    {TEXT("1\t2\t3\t4\n1\t2\t3\t4\n1\t2\t3"), ":3: 3 fields, unlike the lines before; expected lines"},
-    {TEXT("1 2 3 4 5\n"), ":1: more than 4 fields; expected lines of user"},
-    {TEXT("1\n"), ":1: 1 field; expected lines of user"},
-    {TEXT("1 2 3\n\n4 x5 3\n"), ":3: item id 'x5' is not a whole number; expected lines of user"},
-    {TEXT("1.5 2 3\n"), ":1: user id '1.5' is not a whole number"},
-    {TEXT("1 2 three\n"), ":1: rating 'three' is not a number"},
-    {TEXT("1 2 3x\n"), ":1: rating '3x' is not a number"},
-    {TEXT("1 2 0x10\n"), ":1: rating '0x10' is not a number"},
-    {TEXT("1 2 nan\n"), ":1: rating 'nan' is not a finite number"},
-    {TEXT("1 2 -inf\n"), ":1: rating '-inf' is not a finite number"},
-    {TEXT("1 2 1e39\n"), ":1: rating '1e39' is not a finite number"},
-    {TEXT("-1 2 3\n"), ":1: user id '-1' is negative"},
-    {TEXT("1 -2 3\n"), ":1: item id '-2' is negative"},
-    {TEXT("1 9223372036854775808 3\n"), ":1: item id '9223372036854775808' is too large"},
-    {TEXT("1 9999999999999999999999999999999999 3\n"),
-     ":1: item id '9999999999999999999999999999...' is too large"},
-    {TEXT("1,,3\n"), ":1: item id is empty"},
-    {TEXT("1::2::\n"), ":1: rating is empty"},
-    {TEXT("1 2 3 noon\n"), ":1: timestamp 'noon' is not a whole number"},
-    {TEXT("1 2 3\n\x7F" "ELF\x02\x01\x01\0\0"), ":2: a byte of value zero: this is no text; expected"},
-    {TEXT("\x80\xFF 2 3\n"), ":1: user id '\?\?' is not a whole number"},
-};
-
-Test(data, reader__names_file_line_and_fault)
-{
-    for (size_t i = 0; i < sizeof bad_files / sizeof *bad_files; i++) {
-        const struct bad_file *bad = &bad_files[i];
-        tg_ratings r;
-        cr_assert_eq(read_bytes(bad->bytes, bad->size, &r), TG_EFORMAT, "%zu", i);
-        const char *message = tg_last_error()->message;
-        cr_expect_eq(strncmp(message, path, strlen(path)), 0, "%s", message);
-        cr_expect_eq(strncmp(message + strlen(path), bad->message, strlen(bad->message)), 0,
-                     "%zu: %s\nexpected   %s", i, message, bad->message);
-        cr_expect_null(r.row);
-        cr_expect_eq(r.count, 0);
+    enum { COUNT = 300000 };
+    tg_ids ids = {0};
+    char name[32];
+    for (int i = 0; i < COUNT; i++) {
+        sprintf(name, i % 3 ? "%d" : "a rather long name %d", i);
+        cr_assert_eq(tg_ids_intern(&ids, name), i);
     }
-}
-
-Test(data, reader__refuses_endless_lines)
-{
-    static char text[200000];
-    memset(text, '7', sizeof text);
-    tg_ratings r;
-    cr_expect_eq(read_bytes(text, sizeof text, &r), TG_EFORMAT);
-    cr_expect_not_null(strstr(tg_last_error()->message, ":1: a very long line"));
-}
-
-Test(data, reader__names_files_that_cannot_be_read)
-{
-    tg_ratings r;
-    cr_expect_eq(tg_ratings_read("/nowhere/u.data", &r), TG_EIO);
-    cr_expect_str_eq(tg_last_error()->message, "/nowhere/u.data: No such file or directory");
-    cr_expect_eq(tg_ratings_read("/", &r), TG_EIO);
-    cr_expect_str_eq(tg_last_error()->message, "/: Is a directory");
-}
-
-Test(data, pairs__take_the_first_two_fields)
-{
-    tg_ratings p;
-    write_file(TEXT("1 2\n3 4 five six seven eight\n"));
-    cr_assert_eq(tg_pairs_read(path, &p), TG_OK, "%s", tg_last_error()->message);
-    cr_assert_eq(p.count, 2);
-    expect_row(&p.row[1], 3, 4, 0, 0);
-    tg_ratings_release(&p);
-    unlink(path);
-    write_file("", 0);
-    cr_expect_eq(tg_pairs_read(path, &p), TG_OK);
-    cr_expect_eq(p.count, 0);
-    tg_ratings_release(&p);
-    unlink(path);
-    write_file(TEXT("1 2\n3\n"));
-    cr_expect_eq(tg_pairs_read(path, &p), TG_EFORMAT);
-    cr_expect_not_null(strstr(tg_last_error()->message, ":2: 1 field; expected user and item"));
-    unlink(path);
-}
-
-/* ---- in memory ------------------------------------------------------------------------------- */
-
-static tg_rating six[] = { /* user, item, timestamp, rating */
-    {5, 1, 30, 1}, {5, 2, 40, 2}, {9, 1, 10, 3}, {5, 3, 40, 4}, {7, 1, 10, 5}, {7, 1, 5, 3}};
-static const tg_ratings all_six = {.count = 6, .row = six, .has_timestamp = true};
-
-Test(data, ratings__counts_duplicates_and_mean)
-{
-    cr_expect_eq(tg_ratings_duplicates(&all_six), 1);
-    cr_expect_float_eq(tg_ratings_mean(&all_six), 3, 1e-12);
-    tg_rating same[100];
-    for (int i = 0; i < 100; i++)
-        same[i] = (tg_rating){.user = i % 10, .item = i % 20};
-    cr_expect_eq(tg_ratings_duplicates(&(tg_ratings){.count = 100, .row = same}), 80);
-}
-
-Test(data, split__leaves_the_latest_of_each_user_out)
-{
-    tg_ratings train, test;
-    cr_assert_eq(tg_split_leave_one_out(&all_six, &train, &test), TG_OK);
-    cr_assert_eq(train.count, 4);
-    cr_assert_eq(test.count, 2);
-    expect_row(&test.row[0], 5, 3, 4, 40); /* among equal timestamps the last of the file */
-    expect_row(&test.row[1], 7, 1, 5, 10);
-    expect_row(&train.row[2], 9, 1, 3, 10); /* a user with one rating stays */
-    tg_ratings_release(&train);
-    tg_ratings_release(&test);
-}
-
-Test(data, split__draws_the_same_rows_for_a_seed)
-{
-    tg_ratings all, train[3], test[3];
-    cr_assert_eq(tg_synthetic(&all, .users = 100, .items = 100, .ratings = 2000), TG_OK);
-    const uint64_t seed[] = {1, 1, 2};
-    for (int i = 0; i < 3; i++) {
-        cr_assert_eq(tg_split_random(&all, 0.2, seed[i], &train[i], &test[i]), TG_OK);
-        cr_assert_eq(test[i].count, 400);
-        cr_assert_eq(train[i].count, 1600);
-        int64_t a = 0, b = 0; /* both parts in the order of `all`, nothing lost */
-        for (int64_t j = 0; j < all.count; j++)
-            if (a < 1600 && memcmp(&train[i].row[a], &all.row[j], sizeof *all.row) == 0)
-                a++;
-            else if (b < 400 && memcmp(&test[i].row[b], &all.row[j], sizeof *all.row) == 0)
-                b++;
-        cr_expect_eq(a + b, 2000);
+    for (int i = 0; i < COUNT; i++) {
+        sprintf(name, i % 3 ? "%d" : "a rather long name %d", i);
+        cr_assert_eq(tg_ids_find(&ids, name), i);
+        cr_assert_str_eq(tg_ids_name(&ids, i), name);
     }
-    cr_expect_eq(memcmp(test[0].row, test[1].row, 400 * sizeof(tg_rating)), 0);
-    cr_expect_neq(memcmp(test[0].row, test[2].row, 400 * sizeof(tg_rating)), 0);
-    for (int i = 0; i < 3; i++) {
-        tg_ratings_release(&train[i]);
-        tg_ratings_release(&test[i]);
-    }
-    tg_ratings_release(&all);
+    cr_expect_eq(tg_ids_find(&ids, "0"), -1);
+    tg_ids_release(&ids);
 }
 
-Test(data, idmap__orders_ids_and_finds_rows)
+/* ---- data sets ------------------------------------------------------------------------------- */
+
+enum { ROWS = 103, BATCH = 10 };
+
+/* Row i is i, i / 2, (i, -i, i) and i as f64, in columns of every width. */
+static tg_dataset numbered(void)
 {
-    tg_rating more[] = {{.user = 1000000000000, .item = 0}};
-    const tg_ratings second = {.count = 1, .row = more};
-    const tg_ratings *const parts[] = {&all_six, &second};
-    tg_idmap users, items;
-    cr_assert_eq(tg_idmap_new(&users, TG_USERS, parts, 2), TG_OK);
-    cr_assert_eq(tg_idmap_new(&items, TG_ITEMS, parts, 2), TG_OK);
-    const int64_t expected[] = {5, 7, 9, 1000000000000};
-    cr_assert_eq(users.count, 4);
-    cr_assert_eq(items.count, 4);
-    for (int i = 0; i < 4; i++) {
-        cr_expect_eq(users.id[i], expected[i]);
-        cr_expect_eq(tg_idmap_row(&users, expected[i]), i);
-        cr_expect_eq(tg_idmap_row(&items, i), i);
+    tg_dataset d = tg_dataset_of(tg_owned(TG_I64, ROWS), tg_owned(TG_F32, ROWS),
+                                 tg_owned(TG_F32, ROWS, 3), tg_owned(TG_F64, ROWS, 1));
+    for (int i = 0; i < ROWS; i++) {
+        tg_set(d.column[0], i, i);
+        tg_set(d.column[1], (double)i / 2, i);
+        for (int j = 0; j < 3; j++)
+            tg_set(d.column[2], j == 1 ? -i : i, i, j);
+        tg_set(d.column[3], i, i, 0);
     }
-    cr_expect_eq(tg_idmap_row(&users, 6), -1);
-    cr_expect_eq(tg_idmap_row(&users, 0), -1);
-    cr_expect_eq(tg_idmap_row(&users, INT64_MAX), -1);
-    tg_dataset d;
-    cr_assert_eq(tg_dataset_new(&d, &all_six, &users, &items), TG_OK);
-    cr_expect_eq(d.count, 6);
-    cr_expect(d.user[2] == 2 && d.item[3] == 3 && d.rating[4] == 5);
+    return d;
+}
+
+/* The number of a row, which all its columns agree on. */
+static int64_t number_of(const tg_dataset *d, int64_t row)
+{
+    const int64_t i = ((int64_t *)tg_dataset_rows(d, 0))[row];
+    cr_assert_eq(((float *)tg_dataset_rows(d, 1))[row], (float)i / 2);
+    const float *three = (float *)tg_dataset_rows(d, 2) + 3 * row;
+    cr_assert(three[0] == (float)i && three[1] == (float)-i && three[2] == (float)i);
+    cr_assert_eq(((double *)tg_dataset_rows(d, 3))[row], (double)i);
+    return i;
+}
+
+Test(dataset, of__takes_tensors_of_equally_many_rows)
+{
+    tg_dataset d = numbered();
+    cr_expect_eq(d.count, ROWS);
+    cr_expect_eq(d.columns, 4);
+    cr_expect_eq(number_of(&d, 77), 77);
     tg_dataset_release(&d);
-    users.count = 1;
-    cr_expect_eq(tg_dataset_new(&d, &all_six, &users, &items), TG_EMISUSE);
-    tg_idmap_release(&users);
-    tg_idmap_release(&items);
+    cr_expect_eq(d.columns, 0);
+    tg_dataset_release(&d);
+}
+
+Test(dataset, of__misuse_is_named_and_leaks_nothing)
+{
+    tg_set_misuse(TG_MISUSE_RETURN);
+    tg_dataset d = tg_dataset_of(tg_owned(TG_I64, 3), tg_owned(TG_F32, 4, 2));
+    expect_misuse("test_data.c:");
+    cr_expect_eq(d.columns, 0);
+    d = tg_dataset_of(tg_owned(TG_I64, 3), tg_owned(TG_F32, 4, 2));
+    expect_misuse("dataset: column 1, [4, 2]: its rows are not as many as those of column 0");
+    d = tg_dataset_of(tg_scalar(TG_F32, 1));
+    expect_misuse("dataset: column 0, []: a scalar has no rows");
+    d = tg_dataset_of(tg_transpose(tg_zeros(TG_F32, 2, 3), 0, 1));
+    expect_misuse("dataset: column 0, [3, 2]: it is not contiguous");
+    d = tg_dataset_of(NULL);
+    expect_misuse("dataset: the tensor is NULL");
+    tg_tensor *t = tg_zeros(TG_F32, 1);
+    d = tg_dataset_of(t, t, t, t, t, t, t, t, t);
+    expect_misuse("dataset: 9 columns; at most 8");
+    cr_expect_eq(d.count, 0);
+}
+
+/* ---- splits ---------------------------------------------------------------------------------- */
+
+/* Both parts in ascending order, and every row in one of them. */
+static void expect_division(const tg_dataset *train, const tg_dataset *test, int64_t tests)
+{
+    bool seen[ROWS] = {false};
+    cr_assert_eq(test->count, tests);
+    cr_assert_eq(train->count + test->count, ROWS);
+    for (int part = 0; part < 2; part++) {
+        const tg_dataset *d = part ? test : train;
+        for (int64_t i = 0; i < d->count; i++) {
+            const int64_t number = number_of(d, i);
+            cr_assert_not(seen[number]);
+            cr_assert(i == 0 || number > number_of(d, i - 1));
+            seen[number] = true;
+        }
+    }
+}
+
+Test(split, part__moves_rows_behind_the_others_in_order)
+{
+    static const int64_t modulus[] = {1, 2, 3, 50, 1000};
+    for (int m = 0; m < 5; m++)
+        for (int inverse = 0; inverse < 2; inverse++) { /* few rows held out, or nearly all */
+            tg_dataset d = numbered(), train, test;
+            uint8_t part[ROWS];
+            int64_t held = 0;
+            for (int i = 0; i < ROWS; i++)
+                held += part[i] = (i % modulus[m] == 0) != inverse;
+            cr_assert_eq(tg_split_part(&d, part, 1, &train, &test), TG_OK);
+            expect_division(&train, &test, held);
+            for (int i = 0; i < ROWS; i++)
+                cr_assert_eq(part[i], i >= train.count, "the numbers move with their rows");
+            tg_dataset_release(&train); /* a part owns nothing */
+            cr_expect_eq(d.count, ROWS);
+            tg_dataset_release(&d);
+        }
+}
+
+Test(split, random__draws_the_same_rows_for_a_seed)
+{
+    tg_dataset d[3], train, test[3];
+    static const uint64_t seed[] = {1, 1, 2};
+    for (int i = 0; i < 3; i++) {
+        d[i] = numbered();
+        cr_assert_eq(tg_split_random(&d[i], 0.2, seed[i], &train, &test[i]), TG_OK);
+        expect_division(&train, &test[i], 21);
+    }
+    static const int64_t expected[] = {2,  4,  6,  7,  11, 12, 19, 34, 38, 46, 56,
+                                       58, 61, 63, 67, 68, 80, 81, 97, 98, 99};
+    const size_t bytes = sizeof expected; /* never other rows for a seed */
+    const void *first = tg_dataset_rows(&test[0], 0);
+    cr_expect_eq(memcmp(first, expected, bytes), 0);
+    cr_expect_eq(memcmp(first, tg_dataset_rows(&test[1], 0), bytes), 0);
+    cr_expect_neq(memcmp(first, tg_dataset_rows(&test[2], 0), bytes), 0);
+    for (int i = 0; i < 3; i++)
+        tg_dataset_release(&d[i]);
+}
+
+Test(split, random__a_part_can_be_split_again)
+{
+    tg_dataset d = numbered(), train, test, validation;
+    cr_assert_eq(tg_split_random(&d, 0.2, 1, &train, &test), TG_OK);
+    int64_t before[21];
+    memcpy(before, tg_dataset_rows(&test, 0), sizeof before);
+    cr_assert_eq(tg_split_random(&train, 0.5, 1, &train, &validation), TG_OK);
+    cr_expect_eq(train.count, 41);
+    cr_expect_eq(validation.count, 41);
+    cr_expect_eq(memcmp(before, tg_dataset_rows(&test, 0), sizeof before), 0);
+    bool seen[ROWS] = {false};
+    for (int64_t i = 0; i < ROWS; i++)
+        seen[number_of(&d, i)] = true;
+    for (int i = 0; i < ROWS; i++)
+        cr_expect(seen[i], "row %d is lost", i);
+    tg_dataset_release(&d);
+}
+
+static const int64_t six_users[] = {5, 5, 9, 5, 7, 7}, six_times[] = {30, 40, 10, 40, 10, 5};
+
+/* Columns: user, row number, time. */
+static tg_dataset six(void)
+{
+    tg_dataset d =
+        tg_dataset_of(tg_owned(TG_I64, 6), tg_owned(TG_F32, 6), tg_owned(TG_I64, 6));
+    for (int i = 0; i < 6; i++) {
+        tg_set(d.column[0], (double)six_users[i], i);
+        tg_set(d.column[1], i, i);
+        tg_set(d.column[2], (double)six_times[i], i);
+    }
+    return d;
+}
+
+static void expect_rows(const tg_dataset *d, int64_t count, const float *expected)
+{
+    const float *row = tg_dataset_rows(d, 1);
+    cr_assert_eq(d->count, count);
+    for (int64_t i = 0; i < count; i++)
+        cr_expect_eq(row[i], expected[i]);
+}
+
+Test(split, leave_one_out__takes_the_latest_of_each_user)
+{
+    tg_dataset d = six(), train, test;
+    cr_assert_eq(tg_split_leave_one_out(&d, 0, 2, &train, &test), TG_OK);
+    expect_rows(&test, 2, (float[]){3, 4}); /* among equal times the last one */
+    expect_rows(&train, 4, (float[]){0, 1, 2, 5}); /* 2: a user with one rating stays */
+    tg_dataset_release(&d);
+    d = six();
+    cr_assert_eq(tg_split_leave_one_out(&d, 0, -1, &train, &test), TG_OK);
+    expect_rows(&test, 2, (float[]){3, 5});
+    tg_dataset_release(&d);
+}
+
+Test(split, temporal__takes_the_latest_of_all)
+{
+    static const int latest[] = {3, 1, 0, 4, 2, 5}; /* among equal times the last one first */
+    static const double fraction[] = {0.01, 0.17, 0.33, 0.5, 0.67, 0.83, 0.99};
+    for (int tests = 0; tests < 7; tests++) {
+        tg_dataset d = six(), train, test;
+        cr_assert_eq(tg_split_temporal(&d, fraction[tests], 2, &train, &test), TG_OK);
+        cr_assert_eq(test.count, tests);
+        bool expected[6] = {false};
+        for (int i = 0; i < tests; i++)
+            expected[latest[i]] = true;
+        for (int64_t i = 0; i < tests; i++)
+            cr_expect(expected[(int)((float *)tg_dataset_rows(&test, 1))[i]], "%d", tests);
+        tg_dataset_release(&d);
+    }
+    tg_dataset far = tg_dataset_of(tg_owned(TG_I64, 2)), train, test;
+    int64_t *time = tg_dataset_rows(&far, 0);
+    time[0] = INT64_MAX;
+    time[1] = INT64_MIN;
+    cr_assert_eq(tg_split_temporal(&far, 0.5, 0, &train, &test), TG_OK);
+    cr_expect_eq(*(int64_t *)tg_dataset_rows(&test, 0), INT64_MAX);
+    tg_dataset_release(&far);
+}
+
+Test(split, folds__hold_every_row_out_once)
+{
+    tg_dataset d = numbered(), train, test;
+    uint8_t part[ROWS], again[ROWS], other[ROWS];
+    tg_draw_folds(5, 10, ROWS, part);
+    tg_draw_folds(5, 10, ROWS, again);
+    tg_draw_folds(5, 11, ROWS, other);
+    cr_expect_eq(memcmp(part, again, ROWS), 0);
+    cr_expect_neq(memcmp(part, other, ROWS), 0);
+    int held_out[ROWS] = {0};
+    for (uint8_t fold = 0; fold < 5; fold++) {
+        cr_assert_eq(tg_split_part(&d, part, fold, &train, &test), TG_OK);
+        cr_expect_eq(test.count, fold < 3 ? 21 : 20);
+        for (int64_t i = 0; i < test.count; i++) {
+            const int64_t number = number_of(&test, i);
+            held_out[number]++;
+            cr_assert_eq(again[number], fold);
+        }
+    }
+    for (int i = 0; i < ROWS; i++)
+        cr_expect_eq(held_out[i], 1);
+    tg_dataset_release(&d);
+}
+
+Test(split, misuse__is_named)
+{
+    tg_dataset d = six(), train, test;
+    cr_expect_eq(tg_split_random(&d, 1, 0, &train, &test), TG_EMISUSE);
+    expect_misuse("tg_split_random: a fraction of 1; expected one between 0 and 1");
+    cr_expect_eq(tg_split_temporal(&d, NAN, 2, &train, &test), TG_EMISUSE);
+    expect_misuse("tg_split_temporal: a fraction of nan");
+    cr_expect_eq(tg_split_temporal(&d, 0.5, 1, &train, &test), TG_EMISUSE);
+    expect_misuse("tg_split_temporal: column 1 is f32 [6]; expected (rows) i64");
+    cr_expect_eq(tg_split_leave_one_out(&d, 3, -1, &train, &test), TG_EMISUSE);
+    expect_misuse("tg_split_leave_one_out: column 3 of 3 columns");
+    tg_set(d.column[0], -1, 4);
+    cr_expect_eq(tg_split_leave_one_out(&d, 0, 2, &train, &test), TG_EMISUSE);
+    expect_misuse("tg_split_leave_one_out: user -1 in row 4; expected numbers from 0 on");
+    tg_dataset_release(&d);
+}
+
+/* ---- ratings in memory ----------------------------------------------------------------------- */
+
+Test(ratings, duplicates_and_mean__are_of_all_rows)
+{
+    tg_dataset d = tg_dataset_of(tg_owned(TG_I64, 100), tg_owned(TG_I64, 100),
+                                 tg_owned(TG_F32, 100));
+    for (int i = 0; i < 100; i++) {
+        tg_set(d.column[TG_USER], i % 10, i);
+        tg_set(d.column[TG_ITEM], i % 20, i);
+        tg_set(d.column[TG_RATING], i, i);
+    }
+    cr_expect_eq(tg_ratings_duplicates(&d), 80);
+    cr_expect_float_eq(tg_ratings_mean(&d), 49.5, 1e-12);
+    d.first = 50; /* a part counts its own rows */
+    d.count = 21;
+    cr_expect_eq(tg_ratings_duplicates(&d), 1);
+    cr_expect_float_eq(tg_ratings_mean(&d), 60, 1e-12);
+    d.count = 0;
+    cr_expect_eq(tg_ratings_duplicates(&d), 0);
+    tg_dataset_release(&d);
 }
 
 /* ---- the loader ------------------------------------------------------------------------------ */
 
-enum { ROWS = 103, BATCH = 10 };
-
-static tg_dataset numbered(int32_t column[ROWS], float rating[ROWS])
-{
-    for (int i = 0; i < ROWS; i++) {
-        column[i] = i;
-        rating[i] = (float)i / 2;
-    }
-    return (tg_dataset){.count = ROWS, .user = column, .item = column, .rating = rating};
-}
-
-/* The users of an epoch in order. */
+/* The numbers of an epoch's rows in order. */
 static void collect(tg_loader *loader, int64_t order[ROWS])
 {
-    tg_batch batch;
+    tg_tensor *c[4];
     int64_t n = 0;
-    for (int64_t i = 0; tg_loader_next(loader, &batch); i++) {
-        cr_assert_eq(batch.size, i < ROWS / BATCH ? BATCH : ROWS % BATCH);
-        cr_assert_eq(tg_numel(batch.rating), batch.size);
-        for (int64_t j = 0; j < batch.size; j++) {
-            order[n] = (int64_t)tg_get(batch.user, j);
-            cr_assert_eq(tg_get(batch.item, j), (double)order[n]);
-            cr_assert_eq(tg_get(batch.rating, j), (double)order[n] / 2);
-            n++;
-        }
+    for (int64_t i = 0; tg_loader_next(loader, &c[0], &c[1], &c[2], &c[3]); i++) {
+        const int64_t size = i < ROWS / BATCH ? BATCH : ROWS % BATCH;
+        const tg_dataset batch = {.count = size, .columns = 4, .column = {c[0], c[1], c[2], c[3]}};
+        for (int j = 0; j < 4; j++)
+            cr_assert_eq(tg_size(c[j], 0), size);
+        cr_assert(c[0]->dtype == TG_I64 && c[1]->dtype == TG_F32 && c[3]->dtype == TG_F64);
+        cr_assert_eq(tg_size(c[2], 1), 3);
+        for (int64_t j = 0; j < size; j++)
+            order[n++] = number_of(&batch, j);
     }
     cr_assert_eq(n, ROWS);
 }
 
-Test(data, loader__gives_every_row_once_in_order)
+Test(loader, next__gives_every_row_once_in_order)
 {
-    int32_t column[ROWS];
-    float rating[ROWS];
-    const tg_dataset d = numbered(column, rating);
-    for (int f64 = 0; f64 < 2; f64++) {
-        tg_set_default_dtype(f64 ? TG_F64 : TG_F32);
-        tg_loader *loader = tg_loader_new(&d, BATCH, 0);
-        cr_expect_eq(tg_loader_batches(loader), 11);
-        for (int epoch = 0; epoch < 2; epoch++) {
-            int64_t order[ROWS];
-            collect(loader, order);
-            for (int i = 0; i < ROWS; i++)
-                cr_assert_eq(order[i], i);
-        }
-        tg_loader_free(loader);
+    tg_dataset d = numbered();
+    tg_loader *loader = tg_loader_new(&d, BATCH, 0);
+    cr_expect_eq(tg_loader_batches(loader), 11);
+    for (int epoch = 0; epoch < 2; epoch++) {
+        int64_t order[ROWS];
+        collect(loader, order);
+        for (int i = 0; i < ROWS; i++)
+            cr_assert_eq(order[i], i);
     }
+    tg_loader_free(loader);
+    tg_dataset_release(&d);
 }
 
-Test(data, loader__shuffles_by_seed_and_epoch)
+Test(loader, next__takes_parts_and_fewer_columns)
 {
-    int32_t column[ROWS];
-    float rating[ROWS];
-    const tg_dataset d = numbered(column, rating);
-    int64_t order[3][2][ROWS];
+    tg_dataset d = numbered(), train, test;
+    cr_assert_eq(tg_split_random(&d, 0.3, 1, &train, &test), TG_OK);
+    bool expected[ROWS] = {false};
+    for (int64_t i = 0; i < test.count; i++)
+        expected[number_of(&test, i)] = true;
+    for (int shuffle = 0; shuffle < 2; shuffle++) {
+        tg_loader *loader = tg_loader_new(&test, 7, .shuffle = shuffle);
+        tg_tensor *number, *half;
+        int64_t n = 0;
+        while (tg_loader_next(loader, &number, &half))
+            for (int64_t i = 0; i < tg_size(number, 0); i++, n++) {
+                cr_assert(expected[(int)tg_get(number, i)]);
+                cr_assert_eq(tg_get(half, i), tg_get(number, i) / 2);
+            }
+        cr_expect_eq(n, 31);
+        tg_loader_free(loader);
+    }
+    tg_dataset_release(&d);
+}
+
+Test(loader, shuffle__is_a_function_of_seed_and_epoch)
+{
+    tg_dataset d = numbered();
+    int64_t order[3][2][ROWS], later[ROWS];
     for (int i = 0; i < 3; i++) {
         tg_loader *loader = tg_loader_new(&d, BATCH, .shuffle = true, .seed = i == 2);
         for (int epoch = 0; epoch < 2; epoch++) {
@@ -333,104 +393,36 @@ Test(data, loader__shuffles_by_seed_and_epoch)
                 seen[order[i][epoch][j]] = true;
             }
         }
+        tg_loader_set_epoch(loader, 1); /* as a run that goes on does */
+        collect(loader, later);
+        cr_expect_eq(memcmp(later, order[i][1], sizeof later), 0);
         tg_loader_free(loader);
     }
     cr_expect_eq(memcmp(order[0], order[1], sizeof order[0]), 0);
     cr_expect_neq(memcmp(order[0][0], order[0][1], sizeof order[0][0]), 0);
     cr_expect_neq(memcmp(order[0][0], order[2][0], sizeof order[0][0]), 0);
+    /* Never another order for a seed: runs must be repeatable with a later version. */
+    static const int64_t first[] = {46, 34, 84, 63, 51, 44, 33, 7, 42, 61, 64, 95};
+    cr_expect_eq(memcmp(order[0][1], first, sizeof first), 0);
+    tg_dataset_release(&d);
 }
 
-/* ---- synthetic ratings ----------------------------------------------------------------------- */
-
-Test(data, synthetic__resembles_movielens)
+Test(loader, next__misuse_is_named)
 {
-    tg_ratings r;
-    cr_assert_eq(tg_synthetic_with(&r, (tg_synthetic_options){0}), TG_OK);
-    cr_assert_eq(r.count, 100000);
-    cr_expect_eq(tg_ratings_duplicates(&r), 0);
-    const double mean = tg_ratings_mean(&r); /* MovieLens 100K: 3.53, standard deviation 1.13 */
-    double square = 0;
-    int64_t by_item[1501] = {0}, by_user[1001] = {0}, top = 0;
-    for (int64_t i = 0; i < r.count; i++) {
-        const tg_rating *row = &r.row[i];
-        cr_assert(row->user >= 1 && row->user <= 1000 && row->item >= 1 && row->item <= 1500);
-        cr_assert(row->rating >= 1 && row->rating <= 5 && row->rating == roundf(row->rating));
-        cr_assert(i == 0 || row->timestamp > r.row[i - 1].timestamp);
-        square += pow(row->rating - mean, 2);
-        by_item[row->item]++;
-        by_user[row->user]++;
-    }
-    cr_expect_float_eq(mean, 3.55, 0.1);
-    cr_expect_float_eq(sqrt(square / (double)r.count), 1.12, 0.05);
-    for (int i = 1; i <= 150; i++)
-        top += by_item[i];
-    cr_expect_gt(top, 35000, "a tenth of the items has more than a third of the ratings");
-    for (int i = 1; i <= 1000; i++)
-        cr_expect_geq(by_user[i], 20);
-    tg_ratings_release(&r);
-}
-
-Test(data, synthetic__is_a_function_of_its_seed)
-{
-    tg_ratings r[3];
-    for (int i = 0; i < 3; i++)
-        cr_assert_eq(tg_synthetic(&r[i], .users = 50, .items = 80, .ratings = 900, .seed = i / 2),
-                     TG_OK);
-    for (int64_t i = 0; i < 900; i++)
-        cr_assert(r[0].row[i].user == r[1].row[i].user && r[0].row[i].item == r[1].row[i].item &&
-                  r[0].row[i].rating == r[1].row[i].rating);
-    int64_t equal = 0;
-    for (int64_t i = 0; i < 900; i++)
-        equal += r[0].row[i].user == r[2].row[i].user && r[0].row[i].item == r[2].row[i].item;
-    cr_expect_lt(equal, 90);
-    for (int i = 0; i < 3; i++)
-        tg_ratings_release(&r[i]);
-}
-
-/* With hardly any noise the best predictor still errs by the rounding of scores near a half, and
- * the realised error of rounding is what the formula expects of it. */
-Test(data, synthetic__best_error_is_that_of_its_distribution)
-{
-    tg_ratings r;
-    tg_synthetic_floor low, high;
-    const tg_synthetic_options quiet = {.noise = 1e-6};
-    cr_assert_eq(tg_synthetic_with(&r, quiet), TG_OK);
-    cr_assert_eq(tg_synthetic_best(&r, quiet, &low), TG_OK);
-    cr_assert_eq(tg_synthetic_best(&r, (tg_synthetic_options){.noise = 0.9}, &high), TG_OK);
-    cr_expect_lt(low.mae, 1e-3);
-    cr_expect_float_eq(high.mae, 0.644, 0.02);
-    cr_expect_float_eq(high.rmse, 0.853, 0.02);
-    tg_ratings_release(&r);
-}
-
-Test(data, synthetic__refuses_what_cannot_be_drawn)
-{
-    tg_ratings r;
-    cr_expect_eq(tg_synthetic(&r, .users = 10, .items = 10, .ratings = 90), TG_EMISUSE);
-    cr_expect_eq(tg_synthetic(&r, .users = -1), TG_EMISUSE);
-}
-
-/* ---- MovieLens itself ------------------------------------------------------------------------ */
-
-Test(data, reader__reads_movielens)
-{
-    const char *folder = getenv("TAPEGRAD_DATA");
-    if (!folder)
-        cr_skip_test("TAPEGRAD_DATA names no folder with ml-100k in it");
-    char name[512];
-    snprintf(name, sizeof name, "%s/ml-100k/u.data", folder);
-    tg_ratings r;
-    cr_assert_eq(tg_ratings_read(name, &r), TG_OK, "%s", tg_last_error()->message);
-    const tg_ratings *const parts[] = {&r};
-    tg_idmap users, items;
-    cr_assert_eq(tg_idmap_new(&users, TG_USERS, parts, 1), TG_OK);
-    cr_assert_eq(tg_idmap_new(&items, TG_ITEMS, parts, 1), TG_OK);
-    cr_expect_eq(r.count, 100000);
-    cr_expect_eq(users.count, 943);
-    cr_expect_eq(items.count, 1682);
-    cr_expect_float_eq(tg_ratings_mean(&r), 3.52986, 1e-9);
-    cr_expect_eq(tg_ratings_duplicates(&r), 0);
-    tg_idmap_release(&users);
-    tg_idmap_release(&items);
-    tg_ratings_release(&r);
+    tg_set_misuse(TG_MISUSE_RETURN);
+    tg_dataset d = tg_dataset_of(tg_owned(TG_F32, 4, 2), tg_owned(TG_I64, 4));
+    tg_loader *loader = tg_loader_new(&d, 2, 0);
+    tg_tensor *x, *y, *z;
+    cr_expect_not(tg_loader_next(loader, &x, &y, &z));
+    expect_misuse("loader_next: 3 columns asked for; the data set has 2");
+    cr_assert(tg_loader_next(loader, &x));
+    tg_step_begin();
+    tg_tensor *w = tg_requires_grad(tg_full(TG_F32, 1, 4, 2));
+    tg_tensor *loss = tg_sum(tg_mul(tg_narrow(w, 0, 0, 2), x));
+    cr_assert(tg_loader_next(loader, &x));
+    tg_backward(loss); /* of a batch that is gone */
+    expect_misuse("mul");
+    tg_step_end();
+    tg_loader_free(loader);
+    tg_dataset_release(&d);
 }

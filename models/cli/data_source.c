@@ -35,53 +35,65 @@ int data_options_check(data_options *o)
 
 /* ---- loading --------------------------------------------------------------------------------- */
 
-static void say_duplicates(const char *name, const tg_ratings *ratings)
+static void say_duplicates(const char *name, const tg_dataset *ratings)
 {
     const int64_t duplicates = tg_ratings_duplicates(ratings);
-    if (duplicates)
+    if (duplicates > 0)
         say("%s: %lld of %lld ratings repeat a pair of user and item; all are kept", name,
             (long long)duplicates, (long long)ratings->count);
+    if (duplicates < 0)
+        say_last_error();
 }
 
-static tg_status load_split_files(const data_options *o, data_source *source)
+static tg_status load_split_files(const data_options *o, tg_ids *users, tg_ids *items,
+                                  data_source *source)
 {
-    const tg_status status = tg_ratings_read(o->train, &source->train);
-    return status == TG_OK ? tg_ratings_read(o->test, &source->test) : status;
-}
-
-static tg_status load_and_split(const data_options *o, uint64_t seed, data_source *source)
-{
-    const tg_synthetic_options defaults = {0};
-    tg_ratings all;
-    tg_status status =
-        o->data ? tg_ratings_read(o->data, &all) : tg_synthetic_with(&all, defaults);
-    if (status != TG_OK)
-        return status;
-    if (o->data)
-        say_duplicates(o->data, &all);
-    const double fraction = random_fraction(o->split);
-    status = fraction > 0
-                 ? tg_split_random(&all, fraction, seed, &source->train, &source->test)
-                 : tg_split_leave_one_out(&all, &source->train, &source->test);
-    tg_ratings_release(&all);
-    source->is_synthetic = !o->data;
-    if (status == TG_OK && source->is_synthetic)
-        status = tg_synthetic_best(&source->test, defaults, &source->best);
+    tg_status status = tg_ratings_read(o->train, users, items, &source->train);
+    if (status == TG_OK)
+        status = tg_ratings_read(o->test, users, items, &source->test);
+    if (status == TG_OK) {
+        say_duplicates(o->train, &source->train);
+        say_duplicates(o->test, &source->test);
+    }
     return status;
 }
 
-int data_source_load(const data_options *o, uint64_t seed, bool quiet, data_source *source)
+static tg_status divide(const char *split, uint64_t seed, data_source *source)
+{
+    const tg_dataset *all = &source->all;
+    const double fraction = random_fraction(split);
+    if (fraction > 0)
+        return tg_split_random(all, fraction, seed, &source->train, &source->test);
+    const int timestamp = all->columns > TG_TIMESTAMP ? TG_TIMESTAMP : -1;
+    return tg_split_leave_one_out(all, TG_USER, timestamp, &source->train, &source->test);
+}
+
+static tg_status load_and_split(const data_options *o, uint64_t seed, tg_ids *users, tg_ids *items,
+                                data_source *source)
+{
+    const tg_synthetic_options defaults = {0};
+    tg_status status = o->data ? tg_ratings_read(o->data, users, items, &source->all)
+                               : tg_synthetic_with(users, items, &source->all, defaults);
+    if (status != TG_OK)
+        return status;
+    if (o->data)
+        say_duplicates(o->data, &source->all);
+    status = divide(o->split, seed, source);
+    source->is_synthetic = !o->data;
+    if (status == TG_OK && source->is_synthetic)
+        status = tg_synthetic_best(users, items, &source->test, defaults, &source->best);
+    return status;
+}
+
+int data_source_load(const data_options *o, uint64_t seed, bool quiet, tg_ids *users, tg_ids *items,
+                     data_source *source)
 {
     *source = (data_source){0};
-    const tg_status status =
-        o->train ? load_split_files(o, source) : load_and_split(o, seed, source);
+    const tg_status status = o->train ? load_split_files(o, users, items, source)
+                                      : load_and_split(o, seed, users, items, source);
     if (status != TG_OK) {
         data_source_release(source);
         return say_last_error();
-    }
-    if (o->train) {
-        say_duplicates(o->train, &source->train);
-        say_duplicates(o->test, &source->test);
     }
     const char *name = o->train ? o->train : o->data ? o->data : "the embedded synthetic data set";
     if (!source->train.count || !source->test.count) {
@@ -98,6 +110,7 @@ int data_source_load(const data_options *o, uint64_t seed, bool quiet, data_sour
 
 void data_source_release(data_source *source)
 {
-    tg_ratings_release(&source->train);
-    tg_ratings_release(&source->test);
+    tg_dataset_release(&source->train);
+    tg_dataset_release(&source->test);
+    tg_dataset_release(&source->all);
 }

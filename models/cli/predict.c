@@ -7,65 +7,72 @@
 #include "models/cli/options.h"
 #include "models/cli/recommender.h"
 
-/* The pairs that the model knows, as rows; row[i] is pair i's place among them, or -1. */
-static tg_status select_known(const recommender *r, const tg_ratings *pairs, tg_dataset *known,
-                              int64_t *row)
+/* Ids that are new to the model have numbers from these on. */
+typedef struct known {
+    int64_t users, items;
+} known;
+
+static bool is_known(const known *k, const tg_dataset *pairs, int64_t i)
 {
-    tg_ratings kept = {.row = malloc(((size_t)pairs->count + 1) * sizeof *kept.row)};
-    if (!kept.row)
-        return tg_failure(TG_ENOMEM, "no memory for %lld pairs", (long long)pairs->count);
-    for (int64_t i = 0; i < pairs->count; i++) {
-        const tg_rating *pair = &pairs->row[i];
-        const bool is_known = tg_idmap_row(&r->users, pair->user) >= 0 &&
-                              tg_idmap_row(&r->items, pair->item) >= 0;
-        row[i] = is_known ? kept.count : -1;
-        if (is_known)
-            kept.row[kept.count++] = *pair;
-    }
-    const tg_status status = tg_dataset_new(known, &kept, &r->users, &r->items);
-    tg_ratings_release(&kept);
-    return status;
+    const int64_t *user = tg_dataset_rows(pairs, TG_USER), *item = tg_dataset_rows(pairs, TG_ITEM);
+    return user[i] < k->users && item[i] < k->items;
 }
 
-static void say_unknown(const recommender *r, const tg_ratings *pairs, const int64_t *row)
+/* The pairs that the model knows, in order. */
+static tg_dataset select_known(const known *k, const tg_dataset *pairs)
+{
+    int64_t count = 0;
+    for (int64_t i = 0; i < pairs->count; i++)
+        count += is_known(k, pairs, i);
+    tg_dataset kept = tg_dataset_of(tg_owned(TG_I64, count), tg_owned(TG_I64, count));
+    for (int c = TG_USER; c <= TG_ITEM; c++) {
+        const int64_t *from = tg_dataset_rows(pairs, c);
+        int64_t *to = tg_dataset_rows(&kept, c);
+        for (int64_t i = 0; i < pairs->count; i++)
+            if (is_known(k, pairs, i))
+                *to++ = from[i];
+    }
+    return kept;
+}
+
+static void say_unknown(const recommender *r, const known *k, const tg_dataset *pairs)
 {
     int64_t unknown = 0, first = 0;
     for (int64_t i = pairs->count - 1; i >= 0; i--)
-        if (row[i] < 0) {
+        if (!is_known(k, pairs, i)) {
             unknown++;
             first = i;
         }
     if (!unknown)
         return;
-    const tg_rating *pair = &pairs->row[first];
-    const bool is_user = tg_idmap_row(&r->users, pair->user) < 0;
-    say("%lld of %lld pairs have a user or an item that the model does not know (first: %s %lld); "
+    const int64_t user = ((const int64_t *)tg_dataset_rows(pairs, TG_USER))[first];
+    const int64_t item = ((const int64_t *)tg_dataset_rows(pairs, TG_ITEM))[first];
+    const bool is_user = user >= k->users;
+    say("%lld of %lld pairs have a user or an item that the model does not know (first: %s %s); "
         "predicted for them: the mean training rating, %.6f", (long long)unknown,
         (long long)pairs->count, is_user ? "user" : "item",
-        (long long)(is_user ? pair->user : pair->item), r->rating_mean);
+        is_user ? tg_ids_name(&r->users, user) : tg_ids_name(&r->items, item), r->rating_mean);
 }
 
-static tg_status predict(const recommender *r, const tg_ratings *pairs)
+static tg_status predict(const recommender *r, const known *k, const tg_dataset *pairs)
 {
-    const size_t count = (size_t)pairs->count + 1;
-    int64_t *row = malloc(count * sizeof *row);
-    float *prediction = malloc(count * sizeof *prediction);
-    tg_dataset known = {0};
-    tg_status status = row && prediction
-                           ? select_known(r, pairs, &known, row)
-                           : tg_failure(TG_ENOMEM, "no memory for %zu predictions", count);
-    if (status == TG_OK) {
-        say_unknown(r, pairs, row);
-        recommender_predict(r, &known, prediction);
+    tg_dataset kept = select_known(k, pairs);
+    float *prediction = malloc(((size_t)kept.count + 1) * sizeof *prediction), *next = prediction;
+    if (prediction) {
+        const int64_t *user = tg_dataset_rows(pairs, TG_USER);
+        const int64_t *item = tg_dataset_rows(pairs, TG_ITEM);
+        say_unknown(r, k, pairs);
+        recommender_predict(r, &kept, prediction);
         for (int64_t i = 0; i < pairs->count; i++)
-            printf("%lld\t%lld\t%.6f\n", (long long)pairs->row[i].user,
-                   (long long)pairs->row[i].item,
-                   row[i] < 0 ? r->rating_mean : (double)prediction[row[i]]);
+            printf("%s\t%s\t%.6f\n", tg_ids_name(&r->users, user[i]),
+                   tg_ids_name(&r->items, item[i]),
+                   is_known(k, pairs, i) ? (double)*next++ : r->rating_mean);
     }
-    tg_dataset_release(&known);
+    tg_dataset_release(&kept);
     free(prediction);
-    free(row);
-    return status;
+    return prediction ? TG_OK
+                      : tg_failure(TG_ENOMEM, "no memory for %lld predictions",
+                                   (long long)pairs->count);
 }
 
 int predict_command(int argc, char **argv)
@@ -86,11 +93,12 @@ int predict_command(int argc, char **argv)
     recommender r;
     if (recommender_load(&r, path) != TG_OK)
         return say_last_error();
-    tg_ratings pairs;
-    tg_status status = tg_pairs_read(pairs_path ? pairs_path : "-", &pairs);
+    const known k = {r.users.count, r.items.count};
+    tg_dataset pairs;
+    tg_status status = tg_pairs_read(pairs_path ? pairs_path : "-", &r.users, &r.items, &pairs);
     if (status == TG_OK) {
-        status = predict(&r, &pairs);
-        tg_ratings_release(&pairs);
+        status = predict(&r, &k, &pairs);
+        tg_dataset_release(&pairs);
     }
     recommender_release(&r);
     return status == TG_OK ? EXIT_DONE : say_last_error();

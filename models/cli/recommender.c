@@ -14,27 +14,66 @@ void recommender_build(recommender *r)
 void recommender_release(recommender *r)
 {
     tg_module_free(r->module);
-    tg_idmap_release(&r->users);
-    tg_idmap_release(&r->items);
+    tg_ids_release(&r->users);
+    tg_ids_release(&r->items);
     *r = (recommender){0};
 }
 
 /* ---- file ------------------------------------------------------------------------------------ */
 
-static tg_tensor *ids_to_tensor(const tg_idmap *map)
+/* Whether the id is a whole number written as printf would write it. */
+static bool is_whole_number(const char *id)
 {
-    tg_tensor *ids = tg_owned(TG_I64, map->count);
-    memcpy(ids->data, map->id, (size_t)map->count * sizeof *map->id);
-    return ids;
+    char text[32];
+    snprintf(text, sizeof text, "%lld", strtoll(id, NULL, 10));
+    return strcmp(id, text) == 0;
+}
+
+static tg_tensor *ids_to_tensor(const tg_ids *ids)
+{
+    tg_tensor *numbers = tg_owned(TG_I64, ids->count);
+    for (int64_t i = 0; i < ids->count; i++)
+        ((int64_t *)numbers->data)[i] = strtoll(tg_ids_name(ids, i), NULL, 10);
+    return numbers;
+}
+
+/* An id a line: none holds a line end, as they come from lines. NULL where there is no memory. */
+static char *ids_to_text(const tg_ids *ids)
+{
+    size_t size = 1;
+    for (int64_t i = 0; i < ids->count; i++)
+        size += strlen(tg_ids_name(ids, i)) + 1;
+    char *text = malloc(size), *to = text;
+    for (int64_t i = 0; i < ids->count && text; i++)
+        to += sprintf(to, i ? "\n%s" : "%s", tg_ids_name(ids, i));
+    return text;
+}
+
+/* Gives the tensor, if it is one, for the caller to free after saving. */
+static tg_status save_ids(tg_state_dict *state, const char *name, const tg_ids *ids,
+                          tg_tensor **tensor)
+{
+    bool are_numbers = true;
+    for (int64_t i = 0; i < ids->count && are_numbers; i++)
+        are_numbers = is_whole_number(tg_ids_name(ids, i));
+    if (are_numbers) {
+        *tensor = ids_to_tensor(ids);
+        tg_state_dict_add(state, name, *tensor);
+        return TG_OK;
+    }
+    char *text = ids_to_text(ids);
+    if (!text)
+        return tg_failure(TG_ENOMEM, "no memory to save %s", name);
+    tg_state_dict_note(state, name, text);
+    free(text);
+    return TG_OK;
 }
 
 tg_status recommender_save(const recommender *r, const char *path)
 {
     char text[64];
     tg_state_dict state = tg_module_state_dict(r->module);
-    tg_tensor *users = ids_to_tensor(&r->users), *items = ids_to_tensor(&r->items);
-    tg_state_dict_add(&state, "user_ids", users);
-    tg_state_dict_add(&state, "item_ids", items);
+    tg_tensor *users = NULL, *items = NULL;
     tg_state_dict_note(&state, "format", FORMAT);
     tg_state_dict_note(&state, "model", r->model->name);
     snprintf(text, sizeof text, "%lld", (long long)r->output_dim);
@@ -43,7 +82,11 @@ tg_status recommender_save(const recommender *r, const char *path)
     tg_state_dict_note(&state, "dropout", text);
     snprintf(text, sizeof text, "%.17g", r->rating_mean);
     tg_state_dict_note(&state, "rating_mean", text);
-    const tg_status status = tg_safetensors_save(path, &state);
+    tg_status status = save_ids(&state, "user_ids", &r->users, &users);
+    if (status == TG_OK)
+        status = save_ids(&state, "item_ids", &r->items, &items);
+    if (status == TG_OK)
+        status = tg_safetensors_save(path, &state);
     tg_state_dict_release(&state);
     tg_free(users);
     tg_free(items);
@@ -62,24 +105,59 @@ static tg_status load_number(const tg_state_dict *state, const char *path, const
     return TG_OK;
 }
 
-static tg_status load_ids(const tg_state_dict *state, const char *path, const char *name,
-                          tg_idmap *map)
+/* Add an id that must be a new one. */
+static tg_status load_id(tg_ids *ids, const char *id, const char *path, const char *name)
 {
-    const tg_tensor *ids = tg_state_dict_get(state, name);
-    if (!ids || ids->dtype != TG_I64 || ids->shape.ndim != 1 || tg_numel(ids) == 0)
+    const int64_t next = ids->count, number = tg_ids_intern(ids, id);
+    if (number == next)
+        return TG_OK;
+    return number < 0 ? TG_ENOMEM
+                      : tg_failure(TG_EFORMAT, "%s: %s[%lld] is '%.40s', as %s[%lld] is; expected "
+                                   "each id once", path, name, (long long)next, id, name,
+                                   (long long)number);
+}
+
+static tg_status load_id_numbers(const tg_tensor *numbers, const char *path, const char *name,
+                                 tg_ids *ids)
+{
+    char id[24];
+    tg_status status = TG_OK;
+    for (int64_t i = 0; i < tg_numel(numbers) && status == TG_OK; i++) {
+        snprintf(id, sizeof id, "%lld", (long long)((const int64_t *)numbers->data)[i]);
+        status = load_id(ids, id, path, name);
+    }
+    return status;
+}
+
+static tg_status load_id_lines(const char *text, const char *path, const char *name, tg_ids *ids)
+{
+    char *lines = malloc(strlen(text) + 1), *next = lines;
+    if (!lines)
+        return tg_failure(TG_ENOMEM, "%s: no memory for %s", path, name);
+    strcpy(lines, text);
+    tg_status status = TG_OK;
+    while (next && status == TG_OK) {
+        char *id = next;
+        next = strchr(id, '\n');
+        if (next)
+            *next++ = '\0';
+        status = load_id(ids, id, path, name);
+    }
+    free(lines);
+    return status;
+}
+
+static tg_status load_ids(const tg_state_dict *state, const char *path, const char *name,
+                          tg_ids *ids)
+{
+    const tg_tensor *numbers = tg_state_dict_get(state, name);
+    const char *text = tg_state_dict_get_note(state, name);
+    if (text)
+        return load_id_lines(text, path, name, ids);
+    if (!numbers || numbers->dtype != TG_I64 || numbers->shape.ndim != 1 || tg_numel(numbers) == 0)
         return tg_failure(TG_EFORMAT, "%s: no list %s of I64; expected a model that ncf saved",
                           path, name);
-    const int64_t count = tg_numel(ids), *id = ids->data;
-    for (int64_t i = 1; i < count; i++)
-        if (id[i - 1] >= id[i])
-            return tg_failure(TG_EFORMAT, "%s: %s[%lld] is %lld; expected ascending ids", path,
-                              name, (long long)i, (long long)id[i]);
-    map->id = malloc((size_t)count * sizeof *map->id);
-    if (!map->id)
-        return tg_failure(TG_ENOMEM, "%s: no memory for %s", path, name);
-    memcpy(map->id, id, (size_t)count * sizeof *map->id);
-    map->count = count;
-    return TG_OK;
+    return load_id_numbers(numbers, path, name, ids);
 }
 
 static tg_status load_settings(recommender *r, const tg_state_dict *state, const char *path)
@@ -134,16 +212,17 @@ void recommender_predict(const recommender *r, const tg_dataset *pairs, float *p
 {
     enum { BATCH_SIZE = 1024 };
     tg_loader *loader = tg_loader_new(pairs, BATCH_SIZE, 0);
-    tg_batch batch;
+    tg_tensor *user, *item;
     tg_module_train(r->module, false);
-    while (tg_loader_next(loader, &batch)) {
+    while (tg_loader_next(loader, &user, &item)) {
+        const int64_t size = tg_size(user, 0);
         tg_step_begin();
         tg_no_grad {
-            const tg_tensor *y = r->model->forward(r->module, batch.user, batch.item);
-            memcpy(prediction, y->data, (size_t)batch.size * sizeof *prediction);
+            const tg_tensor *y = r->model->forward(r->module, user, item);
+            memcpy(prediction, y->data, (size_t)size * sizeof *prediction);
         }
         tg_step_end();
-        prediction += batch.size;
+        prediction += size;
     }
     tg_loader_free(loader);
 }

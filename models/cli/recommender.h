@@ -1,9 +1,10 @@
 /*
  * recommender.h: a model with what it needs to be used: whose ratings its rows are for
  *
- * The file is safetensors: the model's state_dict under PyTorch's names, `user_ids` and `item_ids`
- * (i64; row r of a table belongs to raw id r of the list), and notes: format, model, output_dim,
- * dropout, rating_mean.
+ * The file is safetensors: the model's state_dict under PyTorch's names, the raw ids `user_ids` and
+ * `item_ids` (row r of a table belongs to id r), and notes: format, model, output_dim, dropout,
+ * rating_mean. The ids are i64 tensors where all of them are whole numbers, and else notes with an
+ * id a line.
  */
 #ifndef NCF_RECOMMENDER_H
 #define NCF_RECOMMENDER_H
@@ -15,7 +16,7 @@ typedef struct recommender {
     int64_t output_dim;
     double dropout;
     double rating_mean; /* of the training ratings: the fallback for what the model does not know */
-    tg_idmap users, items;
+    tg_ids users, items;
     tg_module *module;
 } recommender;
 
@@ -27,7 +28,8 @@ void recommender_release(recommender *r);
 tg_status recommender_save(const recommender *r, const char *path);
 tg_status recommender_load(recommender *r, const char *path);
 
-/* The predicted rating of every row of `pairs`, in evaluation mode: (pairs->count). */
+/* The predicted rating of every row of `pairs` (columns user and item, others are left out), in
+ * evaluation mode: (pairs->count). */
 void recommender_predict(const recommender *r, const tg_dataset *pairs, float *prediction);
 
 #endif

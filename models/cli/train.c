@@ -25,9 +25,7 @@ typedef struct settings {
 typedef struct training {
     const settings *set;
     recommender r;
-    tg_dataset train, test;
-    bool is_synthetic;
-    tg_synthetic_floor best;
+    data_source data;
     tg_optimizer *optimizer;
     tg_loader *loader;
     FILE *log;
@@ -62,9 +60,10 @@ typedef struct errors {
 /* Of predicting prediction[i], or `constant` where that is NULL. */
 static errors errors_of(const tg_dataset *test, const float *prediction, double constant)
 {
+    const float *rating = tg_dataset_rows(test, TG_RATING);
     double absolute = 0, square = 0;
     for (int64_t i = 0; i < test->count; i++) {
-        const double d = (prediction ? (double)prediction[i] : constant) - (double)test->rating[i];
+        const double d = (prediction ? (double)prediction[i] : constant) - (double)rating[i];
         absolute += fabs(d);
         square += d * d;
     }
@@ -73,20 +72,19 @@ static errors errors_of(const tg_dataset *test, const float *prediction, double 
 
 static errors evaluate(const training *t, float *prediction)
 {
-    recommender_predict(&t->r, &t->test, prediction);
-    return errors_of(&t->test, prediction, 0);
+    recommender_predict(&t->r, &t->data.test, prediction);
+    return errors_of(&t->data.test, prediction, 0);
 }
 
 /* ---- training -------------------------------------------------------------------------------- */
 
 /* One step; gives the mean loss of the batch. Where that is not finite nothing is learned, and the
  * first op to blame is said. */
-static double train_batch(training *t, const tg_batch *batch)
+static double train_batch(training *t, tg_tensor *user, tg_tensor *item, tg_tensor *rating)
 {
     tg_step_begin();
     tg_zero_grad(t->optimizer);
-    tg_tensor *rating = t->r.model->forward(t->r.module, batch->user, batch->item);
-    tg_tensor *loss = tg_mse_loss(rating, batch->rating);
+    tg_tensor *loss = tg_mse_loss(t->r.model->forward(t->r.module, user, item), rating);
     const double value = tg_item(loss);
     if (isfinite(value)) {
         tg_backward(loss);
@@ -105,17 +103,18 @@ static double train_batch(training *t, const tg_batch *batch)
 /* One pass over the training ratings; *loss becomes their mean. An exit status. */
 static int train_epoch(training *t, progress *bar, double *loss)
 {
-    tg_batch batch;
+    tg_tensor *user, *item, *rating;
     double sum = 0;
     int64_t done = 0;
     tg_module_train(t->r.module, true);
-    while (tg_loader_next(t->loader, &batch)) {
-        const double value = train_batch(t, &batch);
+    while (tg_loader_next(t->loader, &user, &item, &rating)) {
+        const int64_t size = tg_size(user, 0);
+        const double value = train_batch(t, user, item, rating);
         t->has_diverged = !isfinite(value);
         if (t->has_diverged)
             return EXIT_FAILED;
-        sum += value * (double)batch.size;
-        done += batch.size;
+        sum += value * (double)size;
+        done += size;
         *loss = sum / (double)done;
         progress_draw(bar, t->epoch + 1, done, *loss);
         if (interrupted)
@@ -129,7 +128,7 @@ static int log_line(const training *t, double loss, errors test, double seconds)
     if (!t->log)
         return EXIT_DONE;
     fprintf(t->log, "%lld,%.6f,%.6f,%.6f,%.3f,%.0f\n", (long long)t->epoch, loss, test.mae,
-            test.rmse, seconds, (double)t->train.count / seconds);
+            test.rmse, seconds, (double)t->data.train.count / seconds);
     if (fflush(t->log) == 0)
         return EXIT_DONE;
     say("%s: %s", t->set->log, strerror(errno));
@@ -138,7 +137,7 @@ static int log_line(const training *t, double loss, errors test, double seconds)
 
 static int train_epochs(training *t, float *prediction)
 {
-    progress bar = progress_start(t->set->quiet, t->set->epochs, t->train.count);
+    progress bar = progress_start(t->set->quiet, t->set->epochs, t->data.train.count);
     int status = EXIT_DONE;
     catch_interrupt();
     while (status == EXIT_DONE && t->epoch < t->set->epochs) {
@@ -156,7 +155,7 @@ static int train_epochs(training *t, float *prediction)
                     "epoch %2lld/%lld  train loss %.4f  test MAE %.4f  RMSE %.4f  %.2f s  "
                     "%.0f samples/s\n",
                     (long long)t->epoch, (long long)t->set->epochs, loss, test.mae, test.rmse,
-                    seconds, (double)t->train.count / seconds);
+                    seconds, (double)t->data.train.count / seconds);
         status = log_line(t, loss, test, seconds);
     }
     return status;
@@ -166,14 +165,15 @@ static void print_results(const training *t, float *prediction)
 {
     char name[64];
     const errors model = evaluate(t, prediction);
-    const errors mean = errors_of(&t->test, NULL, t->r.rating_mean);
+    const errors mean = errors_of(&t->data.test, NULL, t->r.rating_mean);
     snprintf(name, sizeof name, "%s after %lld epoch%s", t->r.model->name, (long long)t->epoch,
              t->epoch == 1 ? "" : "s");
     printf("%-28s %8s  %8s\n", "", "test MAE", "RMSE");
     printf("%-28s %8.4f  %8.4f\n", name, model.mae, model.rmse);
     printf("%-28s %8.4f  %8.4f\n", "mean training rating", mean.mae, mean.rmse);
-    if (t->is_synthetic)
-        printf("%-28s %8.4f  %8.4f\n", "best that can be expected", t->best.mae, t->best.rmse);
+    if (t->data.is_synthetic)
+        printf("%-28s %8.4f  %8.4f\n", "best that can be expected", t->data.best.mae,
+               t->data.best.rmse);
 }
 
 /* ---- setting up ------------------------------------------------------------------------------ */
@@ -188,62 +188,71 @@ static tg_optimizer *new_optimizer(const settings *set, const tg_module *m)
     return strcmp(set->optimizer, "adam") == 0 ? tg_adam_new(m, adam) : tg_sparse_adam_new(m, adam);
 }
 
-/* Ids of the data that the model of --load has no row for; an exit status. */
-static int check_known(const recommender *r, const char *path, const tg_ratings *ratings)
-{
-    for (int64_t i = 0; i < ratings->count; i++) {
-        const tg_rating *row = &ratings->row[i];
-        const bool knows_user = tg_idmap_row(&r->users, row->user) >= 0;
-        if (knows_user && tg_idmap_row(&r->items, row->item) >= 0)
-            continue;
-        say("%s: the model has no %s %lld; expected one made for these data", path,
-            knows_user ? "item" : "user", (long long)(knows_user ? row->item : row->user));
-        return EXIT_FAILED;
-    }
-    return EXIT_DONE;
-}
-
-static int load_recommender(recommender *r, const settings *set, const data_source *source)
+static int load_recommender(recommender *r, const settings *set)
 {
     if (recommender_load(r, set->load) != TG_OK)
         return say_last_error();
-    if (strcmp(r->model->name, set->model) != 0 || r->output_dim != set->output_dim) {
-        say("%s: a model %s of output dimension %lld; expected %s of %lld, as --model and "
-            "--output-dim say", set->load, r->model->name, (long long)r->output_dim, set->model,
-            (long long)set->output_dim);
-        return EXIT_FAILED;
-    }
-    const int status = check_known(r, set->load, &source->train);
-    return status == EXIT_DONE ? check_known(r, set->load, &source->test) : status;
+    if (strcmp(r->model->name, set->model) == 0 && r->output_dim == set->output_dim)
+        return EXIT_DONE;
+    say("%s: a model %s of output dimension %lld; expected %s of %lld, as --model and --output-dim "
+        "say", set->load, r->model->name, (long long)r->output_dim, set->model,
+        (long long)set->output_dim);
+    return EXIT_FAILED;
 }
 
-static int new_recommender(recommender *r, const settings *set, const data_source *source)
+/* Ids of the data that the model of --load has no row for: those from `count` on. */
+static int check_known(const settings *set, const char *what, const tg_ids *ids, int64_t count)
 {
-    const tg_ratings *const parts[] = {&source->train, &source->test};
-    r->model = rating_model_find(set->model);
-    r->output_dim = set->output_dim;
-    r->dropout = set->dropout;
-    if (tg_idmap_new(&r->users, TG_USERS, parts, 2) != TG_OK ||
-        tg_idmap_new(&r->items, TG_ITEMS, parts, 2) != TG_OK)
-        return say_last_error();
-    recommender_build(r);
-    return EXIT_DONE;
+    if (ids->count == count)
+        return EXIT_DONE;
+    say("%s: the model has no %s %s; expected one made for these data", set->load, what,
+        tg_ids_name(ids, count));
+    return EXIT_FAILED;
+}
+
+/* The model of --load, then the data, whose ids it must know; or the data, then a model of them. */
+static int set_up_model(training *t)
+{
+    const settings *set = t->set;
+    recommender *r = &t->r;
+    int status = set->load ? load_recommender(r, set) : EXIT_DONE;
+    const int64_t users = r->users.count, items = r->items.count;
+    if (status == EXIT_DONE)
+        status = data_source_load(&set->data, (uint64_t)set->seed, set->quiet, &r->users, &r->items,
+                                  &t->data);
+    if (status == EXIT_DONE && set->load) {
+        status = check_known(set, "user", &r->users, users);
+        return status == EXIT_DONE ? check_known(set, "item", &r->items, items) : status;
+    }
+    if (status == EXIT_DONE) {
+        r->model = rating_model_find(set->model);
+        r->output_dim = set->output_dim;
+        r->dropout = set->dropout;
+        recommender_build(r);
+    }
+    return status;
 }
 
 /* Rows of the tables that get no training rating, and how many tests rest on them. */
 static void say_untrained(const training *t)
 {
-    char *seen_user = calloc((size_t)t->r.users.count, 1);
-    char *seen_item = calloc((size_t)t->r.items.count, 1);
+    char *seen[] = {[TG_USER] = calloc((size_t)t->r.users.count + 1, 1),
+                    [TG_ITEM] = calloc((size_t)t->r.items.count + 1, 1)};
+    const tg_dataset *train = &t->data.train, *test = &t->data.test;
     int64_t tests = 0;
-    if (seen_user && seen_item) {
-        for (int64_t i = 0; i < t->train.count; i++)
-            seen_user[t->train.user[i]] = seen_item[t->train.item[i]] = 1;
-        for (int64_t i = 0; i < t->test.count; i++)
-            tests += !seen_user[t->test.user[i]] || !seen_item[t->test.item[i]];
+    if (seen[TG_USER] && seen[TG_ITEM]) {
+        for (int c = TG_USER; c <= TG_ITEM; c++) {
+            const int64_t *number = tg_dataset_rows(train, c);
+            for (int64_t i = 0; i < train->count; i++)
+                seen[c][number[i]] = 1;
+        }
+        const int64_t *user = tg_dataset_rows(test, TG_USER);
+        const int64_t *item = tg_dataset_rows(test, TG_ITEM);
+        for (int64_t i = 0; i < test->count; i++)
+            tests += !seen[TG_USER][user[i]] || !seen[TG_ITEM][item[i]];
     }
-    free(seen_user);
-    free(seen_item);
+    free(seen[TG_USER]);
+    free(seen[TG_ITEM]);
     if (tests)
         fprintf(stderr, "%lld test ratings are of a user or an item without a training rating\n",
                 (long long)tests);
@@ -252,28 +261,15 @@ static void say_untrained(const training *t)
 static int set_up(training *t)
 {
     const settings *set = t->set;
-    data_source source;
-    int status = data_source_load(&set->data, (uint64_t)set->seed, set->quiet, &source);
-    if (status != EXIT_DONE)
-        return status;
     tg_set_num_threads((int)set->threads);
     tg_manual_seed((uint64_t)set->seed);
-    status = set->load ? load_recommender(&t->r, set, &source)
-                       : new_recommender(&t->r, set, &source);
-    if (status == EXIT_DONE) {
-        t->r.dropout = set->dropout;
-        t->r.rating_mean = tg_ratings_mean(&source.train);
-        t->is_synthetic = source.is_synthetic;
-        t->best = source.best;
-        if (tg_dataset_new(&t->train, &source.train, &t->r.users, &t->r.items) != TG_OK ||
-            tg_dataset_new(&t->test, &source.test, &t->r.users, &t->r.items) != TG_OK)
-            status = say_last_error();
-    }
-    data_source_release(&source);
+    const int status = set_up_model(t);
     if (status != EXIT_DONE)
         return status;
+    t->r.dropout = set->dropout;
+    t->r.rating_mean = tg_ratings_mean(&t->data.train);
     t->optimizer = new_optimizer(set, t->r.module);
-    t->loader = tg_loader_new(&t->train, set->batch_size, .shuffle = !set->no_shuffle,
+    t->loader = tg_loader_new(&t->data.train, set->batch_size, .shuffle = !set->no_shuffle,
                               .seed = (uint64_t)set->seed);
     if (!set->quiet) {
         say_untrained(t);
@@ -287,8 +283,7 @@ static void tear_down(training *t)
 {
     tg_loader_free(t->loader);
     tg_optimizer_free(t->optimizer);
-    tg_dataset_release(&t->train);
-    tg_dataset_release(&t->test);
+    data_source_release(&t->data);
     recommender_release(&t->r);
 }
 
@@ -342,9 +337,9 @@ static int run(const settings *set)
         status = set_up(&t);
     if (status == EXIT_DONE)
         status = open_log(&t);
-    float *prediction = malloc(((size_t)t.test.count + 1) * sizeof *prediction);
+    float *prediction = malloc(((size_t)t.data.test.count + 1) * sizeof *prediction);
     if (status == EXIT_DONE && !prediction) {
-        say("no memory for %lld predictions", (long long)t.test.count);
+        say("no memory for %lld predictions", (long long)t.data.test.count);
         status = EXIT_FAILED;
     }
     if (status == EXIT_DONE) {

@@ -1,4 +1,4 @@
-// A C++ program that knows of tapegrad only what pkg-config says: lists, options, blocks.
+// A C++ program that knows of tapegrad only what pkg-config says: lists, options, blocks, batches.
 #include <cmath>
 #include <cstdio>
 
@@ -11,24 +11,29 @@ int main()
                                            tg_linear_new(8, 1));
     tg_optimizer *opt = tg_adam(net, .lr = 0.05);
     const float points[] = {0, 0, 0, 1, 1, 0, 1, 1}, parity[] = {0, 1, 1, 0};
+    tg_dataset data = tg_dataset_of(tg_from(TG_F32, points, 4, 2), tg_from(TG_F32, parity, 4));
+    tg_loader *loader = tg_loader_new(&data, 4, .shuffle = true);
+    tg_tensor *x, *label;
     double value = 1;
-    for (int step = 0; step < 500; step++) {
-        tg_step_begin();
-        tg_zero_grad(opt);
-        tg_tensor *x = tg_from(TG_F32, points, 4, 2);
-        tg_tensor *loss = tg_mse_loss(tg_view(tg_forward(net, x), -1), tg_from(TG_F32, parity, 4));
-        tg_backward(loss);
-        tg_optimizer_step(opt);
-        value = tg_item(loss);
-        tg_step_end();
-    }
+    for (int epoch = 0; epoch < 500; epoch++)
+        while (tg_loader_next(loader, &x, &label)) {
+            tg_step_begin();
+            tg_zero_grad(opt);
+            tg_tensor *loss = tg_mse_loss(tg_view(tg_forward(net, x), -1), label);
+            tg_backward(loss);
+            tg_optimizer_step(opt);
+            value = tg_item(loss);
+            tg_step_end();
+        }
     tg_step_begin();
-    tg_tensor *x = tg_requires_grad(tg_full(TG_F64, 2, 3, 1));
+    x = tg_requires_grad(tg_full(TG_F64, 2, 3, 1));
     tg_tensor *dx = nullptr, *y = tg_sum_dim(tg_cat(0, x, x), false, 0, 1);
     tg_grad(y, &x, 1, &dx, .create_graph = true);
     const double two = tg_get(dx, 0, 0);
     tg_no_grad { tg_fill(x, 1); }
     tg_step_end();
+    tg_loader_free(loader);
+    tg_dataset_release(&data);
     tg_optimizer_free(opt);
     tg_module_free(&net->base);
     std::printf("parity learned to %.0e, gradient %.0f\n", std::fmax(value, 1e-3), two);

@@ -1,0 +1,32 @@
+/*
+ * dataset-internal.h: what the readers and the loader share about columns; not for programs
+ */
+#ifndef TG_DATASET_INTERNAL_H
+#define TG_DATASET_INTERNAL_H
+
+#include <string.h>
+
+#include "data/dataset.h"
+#include "tensor/error.h"
+
+/* Bytes of a row. */
+size_t tg_column_width(const tg_tensor *column);
+
+/* Copy a row, also onto itself. Most are of one number: a call would cost more than the copy. */
+static inline void tg_copy_row(void *to, const void *from, size_t width)
+{
+    if (width == 8)
+        memmove(to, from, 8);
+    else if (width == 4)
+        memmove(to, from, 4);
+    else
+        memmove(to, from, width);
+}
+
+/* For readers: an empty data set of columns that are (0, ...) grows at its end. tg_dataset_grow
+ * makes room for at least one more row; the reader writes rows through tg_dataset_rows and counts
+ * them in data->count; tg_dataset_fit ends it. Room that no row has touched takes no memory. */
+tg_status tg_dataset_grow(tg_dataset *data, int64_t *room);
+void tg_dataset_fit(tg_dataset *data);
+
+#endif
