@@ -34,6 +34,7 @@ extern "C" {
 
 #include "optim/optim.h"
 
+#include "data/csv.h"
 #include "data/dataset.h"
 #include "data/ids.h"
 #include "data/loader.h"
@@ -51,12 +52,14 @@ extern "C" {
 #undef tg_sequential_new
 #undef tg_dataset_of
 #undef tg_loader_next
+#undef tg_csv_read
 #define TG_SHAPE(...) tg_cpp_shape(__VA_ARGS__)
 #define tg_cat(dim, ...) tg_cpp_join(tg_cat_at, TG_HERE, dim, __VA_ARGS__)
 #define tg_stack(dim, ...) tg_cpp_join(tg_stack_at, TG_HERE, dim, __VA_ARGS__)
 #define tg_sequential_new(...) tg_cpp_sequence(TG_HERE, __VA_ARGS__)
 #define tg_dataset_of(...) tg_cpp_dataset(TG_HERE, __VA_ARGS__)
 #define tg_loader_next(loader, ...) tg_cpp_batch(TG_HERE, loader, __VA_ARGS__)
+#define tg_csv_read(path, data, ...) tg_cpp_csv(path, data, __VA_ARGS__)
 
 template <typename... Size> tg_shape tg_cpp_shape(Size... size)
 {
@@ -88,6 +91,13 @@ bool tg_cpp_batch(const char *at, tg_loader *loader, Column... column)
 {
     tg_tensor **const list[] = {column...};
     return tg_loader_next_at(at, loader, list, static_cast<int>(sizeof...(column)));
+}
+
+template <typename... Column>
+tg_status tg_cpp_csv(const char *path, tg_dataset *data, Column... column)
+{
+    const tg_csv_column list[] = {column...};
+    return tg_csv_read_columns(path, data, list, static_cast<int>(sizeof...(column)));
 }
 #endif
 

@@ -5,6 +5,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "data/csv.h"
 #include "data/ratings.h"
 
 static char path[64];
@@ -20,6 +21,14 @@ static void write_file(const char *bytes, size_t size)
     cr_assert(file >= 0);
     cr_assert_eq(write(file, bytes, size), (ssize_t)size);
     close(file);
+}
+
+static void expect_message(const char *expected)
+{
+    const char *message = tg_last_error()->message;
+    cr_expect_eq(strncmp(message, path, strlen(path)), 0, "%s", message);
+    cr_expect_eq(strncmp(message + strlen(path), expected, strlen(expected)), 0,
+                 "%s\nexpected   %s", message, expected);
 }
 
 static tg_status read_bytes(const char *bytes, size_t size, tg_dataset *ratings)
@@ -216,10 +225,7 @@ Test(ratings, read__names_file_line_and_fault)
         const struct bad_file *bad = &bad_files[i];
         tg_dataset r;
         cr_assert_eq(read_bytes(bad->bytes, bad->size, &r), TG_EFORMAT, "%zu", i);
-        const char *message = tg_last_error()->message;
-        cr_expect_eq(strncmp(message, path, strlen(path)), 0, "%s", message);
-        cr_expect_eq(strncmp(message + strlen(path), bad->message, strlen(bad->message)), 0,
-                     "%zu: %s\nexpected   %s", i, message, bad->message);
+        expect_message(bad->message);
         cr_expect_eq(r.columns, 0);
         cr_expect_eq(r.count, 0);
         forget(&r);
@@ -244,24 +250,31 @@ Test(ratings, read__names_files_that_cannot_be_read)
     cr_expect_str_eq(tg_last_error()->message, "/: Is a directory");
 }
 
+/* Write a text with up to four bytes changed, or only its first half. */
+static void write_damaged(const char *whole, int round)
+{
+    static const char damage[] = "\0\n\r\t ,:\".-x9\xFF";
+    static uint64_t random = 1;
+    char text[512];
+    const size_t size = strlen(whole);
+    memcpy(text, whole, size);
+    for (int n = 0; n < 1 + round % 4; n++) {
+        random = random * 6364136223846793005u + 1442695040888963407u;
+        text[(random >> 33) % size] = damage[(random >> 20) % (sizeof damage - 1)];
+    }
+    write_file(text, (random >> 50) % 8 ? size : size / 2);
+}
+
 /* Files that are nearly right: whatever the reader says of them, it says it and goes on. */
 Test(ratings, read__survives_damaged_files)
 {
-    static const char damage[] = "\0\n\r\t ,:\".-x9\xFF";
-    uint64_t random = 1;
     int wrong = 0;
     for (int i = 0; i < 4000; i++) {
-        char text[512];
         const size_t files = sizeof same_with_time / sizeof *same_with_time;
-        const char *whole = same_with_time[(size_t)i % files];
-        size_t size = strlen(whole);
-        memcpy(text, whole, size);
-        for (int n = 0; n < 1 + i % 4; n++) {
-            random = random * 6364136223846793005u + 1442695040888963407u;
-            text[(random >> 33) % size] = damage[(random >> 20) % (sizeof damage - 1)];
-        }
+        write_damaged(same_with_time[(size_t)i % files], i);
         tg_dataset r;
-        const tg_status status = read_bytes(text, (random >> 50) % 8 ? size : size / 2, &r);
+        const tg_status status = tg_ratings_read(path, &users, &items, &r);
+        unlink(path);
         cr_assert(status == TG_OK || status == TG_EFORMAT, "%d", status);
         if (status == TG_EFORMAT) {
             wrong++;
@@ -316,6 +329,106 @@ Test(pairs, read__finds_columns_by_name_and_takes_no_pair_for_a_header)
     cr_assert_eq(p.count, 2);
     expect_pair(&p, 0, "ann", "Heat");
     forget(&p);
+    unlink(path);
+}
+
+/* ---- csv ------------------------------------------------------------------------------------- */
+
+static const char *const flowers = "\xEF\xBB\xBFlength (cm), width,species,\"note, if any\"\r\n"
+                                   "5.1,3.5,setosa,\r\n\r\n"
+                                   "6,-2.25,\"virginica \"\"x\"\"\",\"1,2\"\n"
+                                   " 7e-1 ,.5,setosa,z";
+
+Test(csv, read__takes_columns_by_name)
+{
+    tg_ids species = {0};
+    tg_dataset d;
+    write_file(flowers, strlen(flowers));
+    cr_assert_eq(tg_csv_read(path, &d, tg_csv_numbers("width,length (cm)"),
+                             tg_csv_ids("species", &species), tg_csv_numbers("width"),
+                             tg_csv_ids("\"note, if any\"", &items)),
+                 TG_OK, "%s", tg_last_error()->message);
+    unlink(path);
+    cr_assert_eq(d.count, 3);
+    cr_assert_eq(d.columns, 4);
+    static const float numbers[3][2] = {{3.5f, 5.1f}, {-2.25f, 6}, {0.5f, 0.7f}};
+    static const int64_t kinds[3] = {0, 1, 0};
+    cr_expect_eq(d.column[0]->shape.ndim, 2);
+    cr_expect_eq(tg_size(d.column[0], 1), 2);
+    cr_expect_eq(memcmp(tg_dataset_rows(&d, 0), numbers, sizeof numbers), 0);
+    cr_expect_eq(d.column[1]->dtype, TG_I64);
+    cr_expect_eq(memcmp(tg_dataset_rows(&d, 1), kinds, sizeof kinds), 0);
+    cr_expect_eq(d.column[2]->shape.ndim, 1);
+    cr_expect_eq(((float *)tg_dataset_rows(&d, 2))[1], -2.25f);
+    cr_expect_eq(species.count, 2);
+    cr_expect_str_eq(tg_ids_name(&species, 1), "virginica \"x\"");
+    cr_expect_str_eq(tg_ids_name(&items, 0), "");
+    cr_expect_str_eq(tg_ids_name(&items, 1), "1,2");
+    tg_ids_release(&species);
+    forget(&d);
+}
+
+static const struct bad_file bad_csv[] = {
+    {TEXT(""), ":1: an empty file; expected a header with names"},
+    {TEXT("a,\"b\n1,2\n"), ":1: a field in quotes has no end, or something behind it; exp"},
+    {TEXT("A,b\n1,2\n"), ":1: no column 'a'; expected one of A, b"},
+    {TEXT("a,b\n"), ":1: no row behind the header; expected 2 fields: a, b"},
+    {TEXT("a,b\n1,2\n\n3\n"), ":4: 1 field; expected 2 fields: a, b"},
+    {TEXT("a,b\n1,2,3\n"), ":2: 3 fields; expected 2 fields: a, b"},
+    {TEXT("a,b\n1,\"2\n"), ":2: a field in quotes has no end, or something behind it; exp"},
+    {TEXT("a,b\n1,two\n"), ":2: b 'two' is not a number; expected finite numbers in a,b"},
+    {TEXT("a,b\n1,\n"), ":2: b is empty; expected finite numbers in a,b"},
+    {TEXT("a,b\ninf,1\n"), ":2: a 'inf' is not a finite number; expected finite numbers in a,b"},
+    {TEXT("a,b\n1,\0\n"), ":2: a byte of value zero: this is no text"},
+};
+
+Test(csv, read__names_file_line_and_fault)
+{
+    tg_dataset d;
+    for (size_t i = 0; i < sizeof bad_csv / sizeof *bad_csv; i++) {
+        write_file(bad_csv[i].bytes, bad_csv[i].size);
+        cr_expect_eq(tg_csv_read(path, &d, tg_csv_numbers("a,b")), TG_EFORMAT, "%zu", i);
+        expect_message(bad_csv[i].message);
+        cr_expect(d.columns == 0 && d.count == 0);
+        unlink(path);
+    }
+    cr_expect_eq(tg_csv_read("/nowhere", &d, tg_csv_numbers("a")), TG_EIO);
+    cr_expect_str_eq(tg_last_error()->message, "/nowhere: No such file or directory");
+}
+
+Test(csv, read__survives_damaged_files)
+{
+    int wrong = 0;
+    for (int i = 0; i < 2000; i++) {
+        write_damaged(flowers, i);
+        tg_dataset d;
+        const tg_status status = tg_csv_read(path, &d, tg_csv_numbers("width"),
+                                             tg_csv_ids("species", &items));
+        unlink(path);
+        cr_assert(status == TG_OK || status == TG_EFORMAT, "%d", status);
+        wrong += status == TG_EFORMAT;
+        forget(&d);
+    }
+    cr_expect(wrong > 200 && wrong < 1800, "%d of 2000 were refused", wrong);
+}
+
+Test(csv, read__refuses_what_it_cannot_give)
+{
+    tg_dataset d;
+    write_file(flowers, strlen(flowers));
+    cr_expect_eq(tg_csv_read(path, &d, tg_csv_ids("species,width", &items)), TG_EMISUSE);
+    cr_expect_str_eq(tg_last_error()->message, "tg_csv_read: tg_csv_ids of 2 names; expected one");
+    cr_expect_eq(tg_csv_read(path, &d, tg_csv_numbers("\"width")), TG_EMISUSE);
+    const tg_csv_column n = tg_csv_numbers("width");
+    cr_expect_eq(tg_csv_read(path, &d, n, n, n, n, n, n, n, n, n), TG_EMISUSE);
+    unlink(path);
+    char wide[40000] = "a";
+    for (int i = 1; i < 1025; i++)
+        strcat(wide, ",a");
+    strcat(wide, "\n1\n");
+    write_file(wide, strlen(wide));
+    cr_expect_eq(tg_csv_read(path, &d, n), TG_EFORMAT);
+    expect_message(":1: more than 1024 fields");
     unlink(path);
 }
 
