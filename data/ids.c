@@ -1,33 +1,51 @@
 #include "data/ids.h"
 
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "tensor/error.h"
 
-enum { FIRST_BITS = 6, LAST_BITS = 31 };
+enum { FIRST_BITS = 6, LAST_BITS = 31, HEAD = 8 };
 
-/* Fowler, Noll and Vo's hash (FNV-1a), its bits spread to the top, from where slots are counted. */
-static uint32_t hash_of(const char *id, size_t *length)
+/* Open addressing. Most ids fit into the head, so that finding one touches one line of memory. */
+struct tg_ids_slot {
+    uint64_t head;   /* the first 8 bytes of the id, zeros behind its end */
+    uint32_t hash;   /* its upper bits number the slot */
+    uint32_t number; /* of the id + 1; 0 in a free slot */
+};
+
+/* An id without its number. */
+static struct tg_ids_slot key_of(const char *id)
 {
-    uint64_t h = UINT64_C(0xCBF29CE484222325);
-    const char *s = id;
-    for (; *s; s++)
-        h = (h ^ (unsigned char)*s) * UINT64_C(0x100000001B3);
-    *length = (size_t)(s - id);
-    return (uint32_t)(h * UINT64_C(0x9E3779B97F4A7C15) >> 32);
+    uint64_t head = 0;
+    int i = 0;
+    for (; i < HEAD && id[i]; i++)
+        head |= (uint64_t)(unsigned char)id[i] << (8 * i);
+    uint64_t h = head * UINT64_C(0x9E3779B97F4A7C15); /* any odd constants that spread the bits */
+    for (; id[i]; i++)
+        h = (h ^ (unsigned char)id[i]) * UINT64_C(0x9E3779B97F4A7C15);
+    h = (h ^ h >> 32) * UINT64_C(0xD6E8FEB86659FD93);
+    return (struct tg_ids_slot){.head = head, .hash = (uint32_t)(h >> 32)};
+}
+
+/* Whether an id of more bytes than the head has goes on as the one in the slot. */
+static bool has_tail(const tg_ids *ids, const struct tg_ids_slot *slot, const char *id)
+{
+    return slot->head >> (8 * (HEAD - 1)) == 0 ||
+           strcmp(tg_ids_name(ids, slot->number - 1) + HEAD, id + HEAD) == 0;
 }
 
 /* The slot that holds the id, or the free one where it belongs. */
-static uint64_t *find_slot(const tg_ids *ids, const char *id, size_t length, uint32_t hash)
+static struct tg_ids_slot *find_slot(const tg_ids *ids, const struct tg_ids_slot *key,
+                                     const char *id)
 {
     const size_t last = ((size_t)1 << ids->bits) - 1;
-    for (size_t i = hash >> (32 - ids->bits);; i = (i + 1) & last) {
-        const uint64_t slot = ids->slot[i];
-        if (slot == 0 || (slot >> 32 == hash &&
-                          memcmp(tg_ids_name(ids, (int64_t)(slot & UINT32_MAX) - 1), id,
-                                 length + 1) == 0))
-            return &ids->slot[i];
+    for (size_t i = key->hash >> (32 - ids->bits);; i = (i + 1) & last) {
+        struct tg_ids_slot *slot = &ids->slot[i];
+        if (slot->number == 0 || (slot->head == key->head && slot->hash == key->hash &&
+                                  has_tail(ids, slot, id)))
+            return slot;
     }
 }
 
@@ -35,23 +53,24 @@ static uint64_t *find_slot(const tg_ids *ids, const char *id, size_t length, uin
 static bool grow_slots(tg_ids *ids)
 {
     const int bits = ids->bits ? ids->bits + 1 : FIRST_BITS;
-    uint64_t *slot = bits <= LAST_BITS ? calloc((size_t)1 << bits, sizeof *slot) : NULL;
-    size_t *start = realloc(ids->start, ((size_t)1 << (bits - 1)) * sizeof *start);
-    ids->start = start ? start : ids->start;
-    if (!slot || !start) {
+    const size_t slots = (size_t)1 << bits, before = ids->bits ? slots / 2 : 0;
+    struct tg_ids_slot *slot = bits <= LAST_BITS ? calloc(slots, sizeof *slot) : NULL;
+    size_t *start = slot ? realloc(ids->start, slots / 2 * sizeof *start) : NULL;
+    if (!start) {
         free(slot);
         return false;
     }
-    const size_t last = ((size_t)1 << bits) - 1;
-    for (size_t i = 0; ids->bits && i < (size_t)1 << ids->bits; i++) {
-        size_t to = (size_t)(ids->slot[i] >> (64 - bits));
-        while (ids->slot[i] && slot[to])
-            to = (to + 1) & last;
-        if (ids->slot[i])
-            slot[to] = ids->slot[i];
+    for (size_t i = 0; i < before; i++) {
+        const struct tg_ids_slot *old = &ids->slot[i];
+        size_t to = old->hash >> (32 - bits);
+        while (old->number && slot[to].number)
+            to = (to + 1) & (slots - 1);
+        if (old->number)
+            slot[to] = *old;
     }
     free(ids->slot);
     ids->slot = slot;
+    ids->start = start;
     ids->bits = bits;
     return true;
 }
@@ -69,30 +88,29 @@ static bool grow_text(tg_ids *ids, size_t wanted)
 
 int64_t tg_ids_intern(tg_ids *ids, const char *id)
 {
-    size_t length;
-    const uint32_t hash = hash_of(id, &length);
-    uint64_t *slot = ids->bits ? find_slot(ids, id, length, hash) : NULL;
-    if (slot && *slot)
-        return (int64_t)(*slot & UINT32_MAX) - 1;
+    const struct tg_ids_slot key = key_of(id);
+    struct tg_ids_slot *slot = ids->bits ? find_slot(ids, &key, id) : NULL;
+    if (slot && slot->number)
+        return (int64_t)slot->number - 1;
     const bool is_full = !ids->bits || ids->count >= (int64_t)1 << (ids->bits - 1);
-    const size_t wanted = ids->size + length + 1;
+    const size_t length = strlen(id) + 1, wanted = ids->size + length;
     if ((is_full && !grow_slots(ids)) || (wanted > ids->room && !grow_text(ids, wanted))) {
         tg_failure(TG_ENOMEM, "no memory for %lld ids", (long long)ids->count + 1);
         return -1;
     }
-    slot = is_full ? find_slot(ids, id, length, hash) : slot;
-    *slot = (uint64_t)hash << 32 | (uint64_t)(ids->count + 1);
+    slot = is_full ? find_slot(ids, &key, id) : slot;
+    *slot = key;
+    slot->number = (uint32_t)ids->count + 1;
     ids->start[ids->count] = ids->size;
-    memcpy(ids->text + ids->size, id, length + 1);
+    memcpy(ids->text + ids->size, id, length);
     ids->size = wanted;
     return ids->count++;
 }
 
 int64_t tg_ids_find(const tg_ids *ids, const char *id)
 {
-    size_t length;
-    const uint32_t hash = hash_of(id, &length);
-    return ids->bits ? (int64_t)(*find_slot(ids, id, length, hash) & UINT32_MAX) - 1 : -1;
+    const struct tg_ids_slot key = key_of(id);
+    return ids->bits ? (int64_t)find_slot(ids, &key, id)->number - 1 : -1;
 }
 
 const char *tg_ids_name(const tg_ids *ids, int64_t number)

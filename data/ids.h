@@ -19,11 +19,10 @@ typedef struct tg_ids {
     int64_t count;
 
     /* Private to the library. */
-    char *text;      /* the ids one behind the other, each ended by a zero */
-    size_t size;     /* bytes of text in use, of `room` */
-    size_t room;
-    size_t *start;   /* (count) where an id begins in text */
-    uint64_t *slot;  /* (2^bits) open addressing: hash << 32 | number + 1, or 0 */
+    char *text;               /* the ids one behind the other, each ended by a zero */
+    size_t size, room;        /* bytes of text in use, and how many there is room for */
+    size_t *start;            /* (count) where an id begins in text */
+    struct tg_ids_slot *slot; /* (2^bits) a hash table of the ids */
     int bits;
 } tg_ids;
 

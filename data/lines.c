@@ -79,6 +79,13 @@ static tg_status fill_buffer(tg_lines *lines)
     return TG_OK;
 }
 
+static bool is_blank_line(const char *line)
+{
+    while (*line == ' ' || *line == '\t')
+        line++;
+    return *line == '\0';
+}
+
 /* The line from lines->begin on, which is not empty. */
 static tg_status take_line(tg_lines *lines, char *newline, char **line)
 {
@@ -113,6 +120,6 @@ tg_status tg_lines_next(tg_lines *lines, char **line)
         if (lines->begin == lines->end)
             return TG_OK;
         status = take_line(lines, newline, line);
-    } while (status == TG_OK && (*line)[strspn(*line, " \t")] == '\0');
+    } while (status == TG_OK && is_blank_line(*line));
     return status;
 }

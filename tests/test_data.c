@@ -43,6 +43,20 @@ Test(ids, intern__numbers_in_order_of_first_appearance)
     cr_expect_eq(tg_ids_find(&ids, "alice"), -1);
 }
 
+/* Ids are told apart by their first 8 bytes, and by what follows them. */
+Test(ids, intern__tells_ids_with_a_common_beginning_apart)
+{
+    static const char *const name[] = {"1234567",   "12345678",  "123456789",
+                                       "12345678x", "\xFF\xFF\xFF\xFF\xFF\xFF\xFF\xFF",
+                                       "12345678xy"};
+    tg_ids ids = {0};
+    for (int round = 0; round < 2; round++)
+        for (int i = 0; i < 6; i++)
+            cr_expect_eq(tg_ids_intern(&ids, name[i]), i, "%s", name[i]);
+    cr_expect_eq(tg_ids_find(&ids, "12345678y"), -1);
+    tg_ids_release(&ids);
+}
+
 Test(ids, intern__keeps_many)
 {
     enum { COUNT = 300000 };
