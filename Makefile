@@ -7,6 +7,7 @@
 #   make install            library, headers and pkg-config file under PREFIX [/usr/local]
 #   make bench              speed on this machine
 #   make bench-compare      the same job in PyTorch, run in turn (needs python3-torch)
+#   make bench-instructions fail where fixed work takes more instructions than recorded (valgrind)
 #   make ml-100k            fetch MovieLens 100K into ./ml-100k (needs a network)
 #   make size               lines of code per folder
 
@@ -34,7 +35,7 @@ CLI_OBJECTS := $(patsubst %.c,$(BUILD)/%.o,$(wildcard models/cli/*.c))
 TEST_OBJECTS := $(patsubst %.c,$(BUILD)/%.o,$(wildcard tests/*.c))
 BENCH_OBJECTS := $(patsubst %.c,$(BUILD)/%.o,$(wildcard bench/*.c))
 
-.PHONY: all lib install test gradcheck bench bench-compare ml-100k size floors clean
+.PHONY: all lib install test gradcheck bench bench-compare bench-instructions ml-100k size floors clean
 .SECONDARY:
 all: ncf
 
@@ -86,6 +87,8 @@ bench: $(BUILD)/run-bench
 	@$<
 bench-compare: $(BUILD)/run-bench
 	@sh bench/compare.sh $<
+bench-instructions: $(BUILD)/run-bench
+	@CC="$(CC)" sh bench/instructions.sh $<
 
 # One library of all floors but the models; the shared one exports tg_ names alone.
 LIBRARY_FLOORS := $(filter-out models,$(FLOORS))

@@ -31,6 +31,9 @@ static inline int tg_dimension(const tg_shape *shape, int dim)
     return dim >= 0 && dim < shape->ndim ? dim : -1;
 }
 
+/* Node number i of this thread's tape, for the benchmark; NULL past the end. */
+const tg_node *tg_tape_node(int64_t i);
+
 /* y += x, with x broadcast to y's shape; y is contiguous. Not recorded. */
 void tg_add_in_place(tg_tensor *y, tg_tensor *x);
 

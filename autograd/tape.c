@@ -119,6 +119,11 @@ tg_tensor *tg_apply(const char *at, const tg_op *op, int nin, tg_tensor *const *
     return n.out;
 }
 
+const tg_node *tg_tape_node(int64_t i)
+{
+    return i < tape.count ? &tape.node[i] : NULL;
+}
+
 tg_tensor *tg_detach_at(const char *at, tg_tensor *x)
 {
     return tg_usable(at, "detach", x) ? tg_tensor_alias(x) : tg_error_tensor();

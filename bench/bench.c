@@ -4,18 +4,18 @@
  *     run-bench                              everything
  *     run-bench train [--threads N] [--optimizer adam|adam-dense|sparse-adam] [--batch-size N]
  *                                            samples/s of training NCF, for compare.sh
+ *     run-bench count WORK                   a fixed piece of work, for instructions.sh
  */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "bench/count.h"
+#include "bench/job.h"
+#include "bench/parts.h"
 #include "bench/peak.h"
-#include "models/ncf.h"
 #include "tapegrad.h"
 #include "tensor/compute-internal.h"
-
-/* The job of the tutorial: MovieLens 1M in size, ids as skewed as ratings are. */
-enum { USERS = 6041, ITEMS = 3707, RATINGS = 500000, OUTPUT_DIM = 32 };
 
 static double gemm_gflops(int64_t m, int64_t n, int64_t k, bool ta, bool tb)
 {
@@ -90,22 +90,6 @@ static void bench_engine(void)
     printf("\nengine: %.0f ns a node of one element, forward and backward\n", best);
 }
 
-static tg_dataset skewed_ratings(void)
-{
-    tg_dataset data = tg_dataset_of(tg_owned(TG_I64, RATINGS), tg_owned(TG_I64, RATINGS),
-                                    tg_owned(TG_F32, RATINGS));
-    int64_t *user = tg_dataset_rows(&data, TG_USER), *item = tg_dataset_rows(&data, TG_ITEM);
-    float *rating = tg_dataset_rows(&data, TG_RATING);
-    tg_rng rng = {.seed = 1};
-    for (int64_t i = 0; i < RATINGS; i++) {
-        const double u = tg_rng_uniform(&rng), v = tg_rng_uniform(&rng);
-        user[i] = (int64_t)(USERS * u * u);
-        item[i] = (int64_t)(ITEMS * v * v * v);
-        rating[i] = (float)(1 + tg_rng_below(&rng, 5));
-    }
-    return data;
-}
-
 typedef struct training {
     double seconds, forward, backward, update;
     int64_t samples;
@@ -114,13 +98,7 @@ typedef struct training {
 /* Train for about `seconds` after a tenth of that to warm up. */
 static training train(int64_t batch_size, const char *optimizer, double seconds)
 {
-    tg_dataset data = skewed_ratings();
-    tg_manual_seed(10);
-    ncf *m = ncf_new(USERS, ITEMS, OUTPUT_DIM, 0.5);
-    tg_optimizer *opt = strcmp(optimizer, "sparse-adam") == 0
-                            ? tg_sparse_adam(m, .lr = 5e-4)
-                            : tg_adam(m, .lr = 5e-4, .catch_up = strcmp(optimizer, "adam") == 0);
-    tg_loader *loader = tg_loader_new(&data, batch_size, .shuffle = true, .seed = 10);
+    job j = job_new(batch_size, optimizer, false);
     training t = {0};
     tg_tensor *user, *item, *rating;
     double start = seconds_now();
@@ -130,16 +108,16 @@ static training train(int64_t batch_size, const char *optimizer, double seconds)
             t = (training){0};
             start = seconds_now();
         }
-        if (!tg_loader_next(loader, &user, &item, &rating))
+        if (!tg_loader_next(j.loader, &user, &item, &rating))
             continue;
         tg_step_begin();
-        tg_zero_grad(opt);
+        tg_zero_grad(j.optimizer);
         const double begin = seconds_now();
-        tg_tensor *loss = tg_mse_loss(ncf_forward(m, user, item), rating);
+        tg_tensor *loss = tg_mse_loss(ncf_forward(j.model, user, item), rating);
         const double forward = seconds_now();
         tg_backward(loss);
         const double backward = seconds_now();
-        tg_optimizer_step(opt);
+        tg_optimizer_step(j.optimizer);
         t.update += seconds_now() - backward;
         t.backward += backward - forward;
         t.forward += forward - begin;
@@ -147,10 +125,7 @@ static training train(int64_t batch_size, const char *optimizer, double seconds)
         tg_step_end();
         t.seconds = seconds_now() - start;
     }
-    tg_loader_free(loader);
-    tg_optimizer_free(opt);
-    tg_module_free(&m->base);
-    tg_dataset_release(&data);
+    job_end(&j);
     return t;
 }
 
@@ -166,7 +141,7 @@ static void bench_training(int64_t batch_size, const char *optimizer)
 
 static int usage(void)
 {
-    fputs("usage: run-bench [train [--threads N] [--optimizer NAME] [--batch-size N]]\n", stderr);
+    fputs("usage: run-bench [count WORK | train [--threads N] [--optimizer NAME] [--batch-size N]]\n", stderr);
     return 2;
 }
 
@@ -193,12 +168,15 @@ static int train_command(int argc, char **argv)
 int main(int argc, char **argv)
 {
     if (argc > 1)
-        return strcmp(argv[1], "train") == 0 ? train_command(argc, argv) : usage();
+        return strcmp(argv[1], "train") == 0                               ? train_command(argc, argv)
+               : strcmp(argv[1], "count") == 0 && argc == 3 && count_work(argv[2]) ? 0
+                                                                                   : usage();
     const char *kernels = tg_kernels_get()->name;
     const double peak = peak_gflops(kernels);
     printf("kernels %s, 1 thread; peak of f32 multiply-adds: %.1f GFLOP/s\n", kernels, peak);
     bench_products(peak);
     bench_engine();
+    bench_parts(peak);
     for (int threads = 1; threads <= 2; threads++) {
         tg_set_num_threads(threads);
         printf("\ntraining ncf, %d thread%s: microseconds a step\n", threads,
