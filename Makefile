@@ -76,7 +76,8 @@ ifndef SANITIZE
 	@CC="$(CC)" MAKE="$(MAKE)" sh tests/install.sh $(BUILD)
 endif
 
-$(BUILD)/gradcheck-report: $(BUILD)/tests/gradcheck/report.o $(BUILD)/tests/op_samples.o $(ARCHIVES)
+$(BUILD)/gradcheck-report: $(BUILD)/tests/gradcheck/report.o $(BUILD)/tests/op_samples.o \
+                           $(BUILD)/tests/model_samples.o $(ARCHIVES)
 	$(call say,LINK)$(CC) $(ALL_CFLAGS) $(LDFLAGS) -o $@ $^ $(LDLIBS)
 gradcheck: $(BUILD)/gradcheck-report
 	@$<

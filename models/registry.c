@@ -3,11 +3,12 @@
 #include <string.h>
 
 #include "models/gmf.h"
+#include "models/mf.h"
 #include "models/mlp.h"
 #include "models/ncf.h"
 #include "models/simplecf.h"
 
-#define MODELS(MODEL) MODEL(ncf) MODEL(gmf) MODEL(mlp) MODEL(simplecf)
+#define MODELS(MODEL) MODEL(ncf) MODEL(gmf) MODEL(mlp) MODEL(simplecf) MODEL(mf)
 
 #define CREATE(model)                                                                              \
     static tg_module *create_##model(int64_t users, int64_t items, int64_t output_dim, double p)   \

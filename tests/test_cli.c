@@ -132,9 +132,9 @@ Test(cli, train__quiet_says_results_only)
 Test(cli, train__learns_every_model_with_every_optimizer)
 {
     write_ratings("r");
-    static const char *const models[] = {"ncf", "gmf", "mlp", "simplecf"};
+    static const char *const models[] = {"ncf", "gmf", "mlp", "simplecf", "mf"};
     static const char *const optimizers[] = {"adam", "sparse-adam", "sgd"};
-    for (int m = 0; m < 4; m++)
+    for (int m = 0; m < 5; m++)
         for (int o = 0; o < 3; o++) {
             cr_assert_eq(ncf("train --data r " SMALL "--epochs 30 --dropout 0 --lr 0.01 --log log "
                              "--model %s --optimizer %s", models[m], optimizers[o]), 0, "%s", err);
@@ -408,8 +408,8 @@ Test(cli, usage__mistakes_are_named)
         {"--lr fast", "--lr 'fast': expected a number"},
         {"--weight-decay -1", "--weight-decay '-1': expected a number"},
         {"--optimizer adamw", "--optimizer 'adamw': expected adam|sparse-adam|sgd"},
-        {"--model NCF", "--model 'NCF': expected ncf|gmf|mlp|simplecf"},
-        {"--model=", "--model '': expected ncf|gmf|mlp|simplecf"},
+        {"--model NCF", "--model 'NCF': expected ncf|gmf|mlp|simplecf|mf"},
+        {"--model=", "--model '': expected ncf|gmf|mlp|simplecf|mf"},
         {"--save=", "--save: expected FILE, got nothing"},
         {"--quiet=yes", "--quiet takes no value"},
         {"--no-shuffle=1", "--no-shuffle takes no value"},
@@ -463,7 +463,7 @@ Test(cli, help__lists_every_option_and_default)
     cr_assert_eq(ncf("train --help"), 0);
     static const char *const expected[] = {
         "--train FILE", "--test FILE", "--data FILE", "--split HOW", "--model NAME",
-        "ncf|gmf|mlp|simplecf", "--output-dim N", "[32]", "--dropout P", "[0.5]", "--epochs N",
+        "ncf|gmf|mlp|simplecf|mf", "--output-dim N", "[32]", "--dropout P", "[0.5]", "--epochs N",
         "[19]", "--batch-size N", "[256]", "--lr X", "[0.0005]", "--optimizer NAME",
         "adam|sparse-adam|sgd", "[adam]", "--weight-decay X", "[0]", "--seed N", "[10]",
         "--threads N", "[1]", "--no-shuffle",

@@ -9,12 +9,12 @@
 #include "models/registry.h"
 #include "models/scorer.h"
 #include "models/simplecf.h"
+#include "tests/model_samples.h"
 
 enum { USERS = 7, ITEMS = 6, DIM = 2, BATCH = 5 };
 
 /* Indices with repetitions: rows of the tables get several gradients, one, or none. */
 static const int64_t some_users[BATCH] = {3, 0, 3, 6, 3}, some_items[BATCH] = {1, 1, 5, 0, 1};
-static const double some_ratings[BATCH] = {4, 3, 5, 1, 2};
 
 static void restore_dtype(void)
 {
@@ -26,7 +26,7 @@ TestSuite(models, .fini = restore_dtype);
 /* ---- gradients ------------------------------------------------------------------------------- */
 
 typedef struct checked_model {
-    const rating_model *model;
+    const model_sample *sample;
     tg_module *module;
 } checked_model;
 
@@ -35,18 +35,15 @@ static tg_tensor *loss_of(void *context, tg_tensor *const *parameter, int count)
     (void)parameter; /* they are the module's own */
     (void)count;
     const checked_model *c = context;
-    tg_tensor *y = c->model->forward(c->module, tg_from(TG_I64, some_users, BATCH),
-                                     tg_from(TG_I64, some_items, BATCH));
-    return tg_mse_loss(y, tg_from(TG_F64, some_ratings, BATCH));
+    return c->sample->loss(c->module);
 }
 
 Test(models, gradients__of_every_parameter_with_dropout_on)
 {
     tg_set_default_dtype(TG_F64);
-    for (int i = 0; i < rating_model_count; i++) {
+    for (int i = 0; i < model_sample_count; i++) {
         tg_manual_seed(10);
-        checked_model c = {.model = &rating_models[i]};
-        c.module = c.model->create(USERS, ITEMS, DIM, 0.5);
+        checked_model c = {&model_samples[i], model_samples[i].create()};
         tg_state_dict state = tg_module_state_dict(c.module);
         tg_tensor *parameter[32];
         int64_t elements = 0;
@@ -56,12 +53,18 @@ Test(models, gradients__of_every_parameter_with_dropout_on)
         }
         tg_gradcheck_report report;
         cr_expect(tg_gradcheck(loss_of, &c, parameter, (int)state.count, 1e-6, &report), "%s: %s",
-                  c.model->name, report.message);
+                  c.sample->name, report.message);
         cr_expect_eq(report.checked, elements);
         cr_expect_eq(elements, tg_module_parameter_count(c.module));
         tg_state_dict_release(&state);
         tg_module_free(c.module);
     }
+}
+
+Test(models, samples__are_there_for_every_header)
+{
+    const char *missing = model_without_sample();
+    cr_expect_null(missing, "%s has no sample in tests/model_samples.c", missing);
 }
 
 /* ---- parameters ------------------------------------------------------------------------------ */
@@ -108,11 +111,16 @@ Test(models, state_dict__has_pytorch_names_and_shapes)
     static const expected_entry simplecf_entries[] = {
         EMBEDDINGS("", 8), LINEAR("linear_1", 16, 8), LINEAR("linear_2", 8, 4),
         LINEAR("linear_3", 4, 1)};
+    static const expected_entry mf_entries[] = {{"mean", {1, {1}}},
+                                                {"user_bias.weight", {2, {7, 1}}},
+                                                {"item_bias.weight", {2, {6, 1}}},
+                                                EMBEDDINGS("", 2)};
     expect_entries("ncf", 12, ncf_entries);
     expect_entries("gmf", 4, gmf_entries);
     expect_entries("mlp", 10, mlp_entries);
     expect_entries("simplecf", 8, simplecf_entries);
-    cr_expect_eq(rating_model_count, 4, "a model without expected names");
+    expect_entries("mf", 5, mf_entries);
+    cr_expect_eq(rating_model_count, 5, "a model without expected names");
     cr_expect_null(rating_model_find("none"));
 }
 
@@ -253,7 +261,8 @@ Test(models, dropout__stands_where_the_tutorial_has_it)
     static const struct {
         const char *model;
         int64_t width[3];
-    } masks[] = {{"ncf", {32, 16, 16}}, {"gmf", {8}}, {"mlp", {32, 16, 8}}, {"simplecf", {32, 16}}};
+    } masks[] = {{"ncf", {32, 16, 16}}, {"gmf", {8}}, {"mlp", {32, 16, 8}}, {"simplecf", {32, 16}},
+               {"mf", {8}}};
     for (size_t i = 0; i < sizeof masks / sizeof *masks; i++) {
         const rating_model *model = rating_model_find(masks[i].model);
         uint64_t expected = 0;
@@ -343,6 +352,10 @@ Test(models, scorer__gives_what_forward_gives)
         const rating_model *model = &rating_models[i];
         tg_manual_seed(4);
         tg_module *m = model->create(FEW, MANY, 8, 0.5);
+        tg_state_dict state = tg_module_state_dict(m); /* none stays 0, as biases are at first */
+        for (int64_t p = 0; p < state.count; p++)
+            tg_fill_normal(state.entry[p].tensor, 0, 0.3);
+        tg_state_dict_release(&state);
         scorer *s = scorer_new(model, m);
         cr_assert_eq(scorer_items(s), MANY);
         for (int64_t user = 0; user < FEW; user++) {

@@ -376,7 +376,7 @@ int train_command(int argc, char **argv)
         {"data", OPTION_TEXT, &s.data.data, "FILE", "ratings to divide by --split", 0, 0},
         {"split", OPTION_TEXT, &s.data.split, "HOW",
          "random:0.2 (the part to test on) or leave-one-out", 0, 0},
-        {"model", OPTION_CHOICE, &s.model, "ncf|gmf|mlp|simplecf", "", 0, 0},
+        {"model", OPTION_CHOICE, &s.model, "ncf|gmf|mlp|simplecf|mf", "", 0, 0},
         {"output-dim", OPTION_INT, &s.output_dim, "N", "width of the last layers", 1, 4096},
         {"dropout", OPTION_REAL, &s.dropout, "P", "share of activations dropped", 0, 1},
         {"epochs", OPTION_INT, &s.epochs, "N", "passes over the training ratings", 0, 1e9},

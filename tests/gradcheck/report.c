@@ -7,7 +7,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "models/registry.h"
+#include "autograd/autograd.h"
+#include "autograd/gradcheck.h"
+#include "tensor/random.h"
+#include "tests/model_samples.h"
 #include "tests/op_samples.h"
 
 static const double ALLOWED[2] = {1e-6, 1e-5}; /* by order */
@@ -96,54 +99,55 @@ static bool check_ops(int *count)
 
 /* ---- models ---------------------------------------------------------------------------------- */
 
-enum { USERS = 5, ITEMS = 4, DIM = 2, BATCH = 5 };
-
 typedef struct checked_model {
-    const rating_model *model;
+    const model_sample *sample;
     tg_module *module;
 } checked_model;
 
-static tg_tensor *loss_of(void *context, tg_tensor *const *parameter, int count)
+static tg_tensor *loss_of_module(void *context, tg_tensor *const *parameter, int count)
 {
     (void)parameter; /* they are the module's own */
     (void)count;
-    static const int64_t user[BATCH] = {3, 0, 3, 4, 3}, item[BATCH] = {1, 1, 2, 0, 1};
-    static const double rating[BATCH] = {4, 3, 5, 1, 2};
     const checked_model *c = context;
-    tg_tensor *y = c->model->forward(c->module, tg_from(TG_I64, user, BATCH),
-                                     tg_from(TG_I64, item, BATCH));
-    return tg_mse_loss(y, tg_from(TG_F64, rating, BATCH));
+    return c->sample->loss(c->module);
 }
 
-static bool check_models(int *count)
+static worst check_model(const model_sample *sample)
+{
+    tg_manual_seed(10);
+    checked_model c = {sample, sample->create()};
+    tg_state_dict state = tg_module_state_dict(c.module);
+    tg_tensor **parameter = malloc((size_t)state.count * sizeof *parameter);
+    for (int64_t p = 0; parameter && p < state.count; p++)
+        parameter[p] = state.entry[p].tensor;
+    worst w = {.failed = parameter == NULL};
+    if (parameter)
+        check(&w, loss_of_module, &c, parameter, (int)state.count);
+    free(parameter);
+    tg_state_dict_release(&state);
+    tg_module_free(c.module);
+    return w;
+}
+
+static bool check_models(void)
 {
     bool all_right = true;
     tg_set_default_dtype(TG_F64);
-    for (int i = 0; i < rating_model_count; i++) {
-        tg_manual_seed(10);
-        checked_model c = {.model = &rating_models[i]};
-        c.module = c.model->create(USERS, ITEMS, DIM, 0.5);
-        tg_state_dict state = tg_module_state_dict(c.module);
-        tg_tensor **parameter = malloc((size_t)state.count * sizeof *parameter);
-        for (int64_t p = 0; parameter && p < state.count; p++)
-            parameter[p] = state.entry[p].tensor;
-        worst w = {.failed = parameter == NULL};
-        if (parameter)
-            check(&w, loss_of, &c, parameter, (int)state.count);
-        all_right = print("model", c.model->name, &w) && all_right;
-        ++*count;
-        free(parameter);
-        tg_state_dict_release(&state);
-        tg_module_free(c.module);
+    for (int i = 0; i < model_sample_count; i++) {
+        const worst w = check_model(&model_samples[i]);
+        all_right = print("model", model_samples[i].name, &w) && all_right;
     }
-    return all_right;
+    const char *missing = model_without_sample();
+    if (missing)
+        printf("model %-22s has no sample in tests/model_samples.c  FAILED\n", missing);
+    return all_right && !missing;
 }
 
 int main(void)
 {
-    int ops = 0, models = 0;
-    const bool ops_right = check_ops(&ops), models_right = check_models(&models);
-    printf("%d ops and %d models; allowed: first order %.0e, second %.0e\n", ops, models, ALLOWED[0],
-           ALLOWED[1]);
+    int ops = 0;
+    const bool ops_right = check_ops(&ops), models_right = check_models();
+    printf("%d ops and %d models; allowed: first order %.0e, second %.0e\n", ops,
+           model_sample_count, ALLOWED[0], ALLOWED[1]);
     return ops_right && models_right ? 0 : 1;
 }
