@@ -3,6 +3,7 @@
 #   make ncf                the program ./ncf
 #   make lib                build/lib*.a, one archive a folder
 #   make test               all tests; SANITIZE=1 with AddressSanitizer and UBSan
+#   make exercise           check models/exercise/my_simplecf.c, which is yours to write
 #   make gradcheck          the worst error of every op's and model's gradients
 #   make install            library, headers and pkg-config file under PREFIX [/usr/local]
 #   make bench              speed on this machine
@@ -35,7 +36,8 @@ CLI_OBJECTS := $(patsubst %.c,$(BUILD)/%.o,$(wildcard models/cli/*.c))
 TEST_OBJECTS := $(patsubst %.c,$(BUILD)/%.o,$(wildcard tests/*.c))
 BENCH_OBJECTS := $(patsubst %.c,$(BUILD)/%.o,$(wildcard bench/*.c))
 
-.PHONY: all lib install test gradcheck bench bench-compare bench-instructions ml-100k size floors clean
+.PHONY: all lib install test exercise gradcheck bench bench-compare bench-instructions ml-100k size \
+        floors clean
 .SECONDARY:
 all: ncf
 
@@ -69,8 +71,9 @@ FLAGS_peak := -O3 -ffp-contract=fast
 
 $(BUILD)/run-tests: $(TEST_OBJECTS) $(ARCHIVES)
 	$(call say,LINK)$(CC) $(ALL_CFLAGS) $(LDFLAGS) -o $@ $^ -lcriterion $(LDLIBS)
-test: $(BUILD)/run-tests $(BUILD)/ncf floors
+test: $(BUILD)/run-tests $(BUILD)/ncf $(BUILD)/exercise floors
 	@sh tests/run.sh $(BUILD)
+	@CC="$(CC)" CFLAGS="$(ALL_CFLAGS)" sh tests/exercise.sh $(BUILD)
 	@CC="$(CC)" CFLAGS="$(ALL_CFLAGS)" sh tests/readme.sh $(BUILD)
 ifndef SANITIZE
 	@CC="$(CC)" MAKE="$(MAKE)" sh tests/install.sh $(BUILD)
@@ -80,6 +83,12 @@ $(BUILD)/gradcheck-report: $(BUILD)/tests/gradcheck/report.o $(BUILD)/tests/op_s
                            $(BUILD)/tests/model_samples.o $(ARCHIVES)
 	$(call say,LINK)$(CC) $(ALL_CFLAGS) $(LDFLAGS) -o $@ $^ $(LDLIBS)
 gradcheck: $(BUILD)/gradcheck-report
+	@$<
+
+EXERCISE_OBJECTS := $(patsubst %.c,$(BUILD)/%.o,$(wildcard models/exercise/*.c))
+$(BUILD)/exercise: $(EXERCISE_OBJECTS) $(ARCHIVES)
+	$(call say,LINK)$(CC) $(ALL_CFLAGS) $(LDFLAGS) -o $@ $^ $(LDLIBS)
+exercise: $(BUILD)/exercise
 	@$<
 
 $(BUILD)/run-bench: $(BENCH_OBJECTS) $(ARCHIVES)
