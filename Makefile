@@ -74,7 +74,7 @@ $(BUILD)/run-tests: $(TEST_OBJECTS) $(ARCHIVES)
 test: $(BUILD)/run-tests $(BUILD)/ncf $(BUILD)/exercise floors
 	@sh tests/run.sh $(BUILD)
 	@CC="$(CC)" CFLAGS="$(ALL_CFLAGS)" sh tests/exercise.sh $(BUILD)
-	@CC="$(CC)" CFLAGS="$(ALL_CFLAGS)" sh tests/readme.sh $(BUILD)
+	@CC="$(CC)" CFLAGS="$(ALL_CFLAGS)" sh tests/listings.sh $(BUILD)
 ifndef SANITIZE
 	@CC="$(CC)" MAKE="$(MAKE)" sh tests/install.sh $(BUILD)
 endif

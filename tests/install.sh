@@ -1,6 +1,6 @@
 #!/bin/sh
 # Install into the build folder given, then build programs outside the tree with nothing but what
-# pkg-config says: README's in C, shared and static, and one in C++.
+# pkg-config says: README's and those of use-it.md, shared and static, and in C++.
 set -eu
 build=${1:?usage: tests/install.sh BUILD}
 for tool in pkg-config "${CXX:-c++}"; do
@@ -14,19 +14,25 @@ exported=$(nm -D --defined-only "$prefix/lib/libtapegrad.so" | awk '$3 !~ /^tg_/
 
 outside=$(mktemp -d)
 trap 'rm -rf "$outside"' EXIT
-cp "$build/readme.c" "$build/readme.expected" tests/install/user.cc "$outside"
+cp -r "$build"/listings/README-1 "$build"/listings/use-it-* tests/install/user.cc "$outside"
 cd "$outside"
 PKG_CONFIG_PATH=$prefix/lib/pkgconfig LD_LIBRARY_PATH=$prefix/lib
 export PKG_CONFIG_PATH LD_LIBRARY_PATH
 # shellcheck disable=SC2046 # lists of flags
-{
-    ${CC:-cc} -std=c11 readme.c $(pkg-config --cflags --libs tapegrad) -o shared
-    ${CC:-cc} -std=c11 readme.c $(pkg-config --cflags tapegrad) "$prefix/lib/libtapegrad.a" \
-        $(pkg-config --static --libs-only-other tapegrad) -lm -o static
-    ${CXX:-c++} -std=c++20 user.cc $(pkg-config --cflags --libs tapegrad) -o user
-}
-ldd shared | grep -q libtapegrad.so.0
-for program in shared static; do
-    ./$program | diff readme.expected -
-done
+for folder in README-1 use-it-*; do (
+    cd "$folder"
+    source=$(ls -- *.c*)
+    case $source in
+    *.cc) ${CXX:-c++} -std=c++20 "$source" $(pkg-config --cflags --libs tapegrad) -o shared ;;
+    *)
+        ${CC:-cc} -std=c11 "$source" $(pkg-config --cflags --libs tapegrad) -o shared
+        ${CC:-cc} -std=c11 "$source" $(pkg-config --cflags tapegrad) "$prefix/lib/libtapegrad.a" \
+            $(pkg-config --static --libs-only-other tapegrad) -lm -o static
+        ./static | diff expected -
+        ;;
+    esac
+    ldd shared | grep -q libtapegrad.so.0
+    ./shared | diff expected -
+) done
+${CXX:-c++} -std=c++20 user.cc $(pkg-config --cflags --libs tapegrad) -o user
 ./user >/dev/null
