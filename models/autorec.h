@@ -17,8 +17,8 @@ typedef struct autorec {
 } autorec;
 
 autorec *autorec_new(int64_t items, int64_t hidden);
-/* A row is a user. Ratings (batch, items), less their mean, since a gap goes in as 0; and where they
- * are, 1 or 0: (batch, items) i64 -> (batch, items): a rating for every item. */
+/* A row is a user. Ratings (batch, items), less their mean, since a gap goes in as 0; and where
+ * they are, 1 or 0: (batch, items) i64 -> (batch, items): a rating for every item. */
 tg_tensor *autorec_forward(autorec *m, tg_tensor *rating, tg_tensor *observed);
 /* The same -> (): the mean squared error of the ratings that are there. */
 tg_tensor *autorec_loss(autorec *m, tg_tensor *rating, tg_tensor *observed);

@@ -61,6 +61,23 @@ Test(models, gradients__of_every_parameter_with_dropout_on)
     }
 }
 
+Test(models, gradients__reach_every_parameter)
+{
+    tg_set_default_dtype(TG_F64);
+    for (int i = 0; i < model_sample_count; i++) {
+        tg_module *m = model_samples[i].create();
+        tg_state_dict state = tg_module_state_dict(m);
+        tg_step_begin();
+        tg_backward(model_samples[i].loss(m));
+        for (int64_t p = 0; p < state.count; p++)
+            cr_expect_not_null(state.entry[p].tensor->grad, "%s: %s", model_samples[i].name,
+                               state.entry[p].name);
+        tg_step_end();
+        tg_state_dict_release(&state);
+        tg_module_free(m);
+    }
+}
+
 Test(models, samples__are_there_for_every_header)
 {
     const char *missing = model_without_sample();

@@ -1,4 +1,4 @@
-/* make exercise: does my_simplecf do what models/simplecf.c does? Exit status 1 while it does not. */
+/* make exercise: is my_simplecf what models/simplecf.c is? Exit status 1 while it is not. */
 #include <math.h>
 #include <stdarg.h>
 #include <stdio.h>
