@@ -85,7 +85,8 @@ static void print_kind(tg_module *m, void *context) { (void)m, (void)context; }
 static tg_tensor *halve(void *context, tg_tensor *g) { (void)context; return g; }
 void calls(tg_tensor *x, tg_tensor *y, tg_tensor *a, tg_tensor *b, tg_tensor *w, tg_tensor *index,
            tg_tensor *loss, tg_tensor *dx, tg_tensor *part[], net *m, tg_sequential *s,
-           tg_optimizer *opt, tg_plateau *plateau, tg_state_dict state,
+           tg_optimizer *opt, tg_plateau *plateau, tg_state_dict state, tg_dataset data,
+           tg_dataset seen, tg_dataset unseen, tg_loader *loader, tg_ids users, tg_ids items,
            tg_gradcheck_function function, const float *values, int64_t step, int64_t steps)
 {
 END
