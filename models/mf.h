@@ -12,7 +12,7 @@
 
 typedef struct mf {
     tg_module base;
-    tg_tensor *mean; /* (1), 0: fill it with the mean of the training ratings; it is trained too */
+    tg_tensor *mean; /* (1), 0: to be filled with the mean training rating; it is trained too */
     tg_embedding_table *user_bias, *item_bias; /* (users, 1), (items, 1), 0 */
     tg_embedding_table *user_emb, *item_emb;   /* (users, dim), (items, dim), N(0, 0.1^2) */
     double dropout;                            /* of the products p q, before they are summed */

@@ -47,3 +47,12 @@ const rating_model *rating_model_find(const char *name)
             return &rating_models[i];
     return NULL;
 }
+
+void rating_model_start(tg_module *m, double mean)
+{
+    tg_state_dict state = tg_module_state_dict(m);
+    tg_tensor *parameter = tg_state_dict_get(&state, "mean");
+    if (parameter)
+        tg_fill(parameter, mean);
+    tg_state_dict_release(&state);
+}

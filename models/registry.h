@@ -21,4 +21,7 @@ extern const int rating_model_count;
 
 const rating_model *rating_model_find(const char *name); /* NULL where there is none */
 
+/* Before training: a model that has a parameter `mean` gets the mean of the training ratings. */
+void rating_model_start(tg_module *m, double mean);
+
 #endif

@@ -268,6 +268,8 @@ static int set_up(training *t)
         return status;
     t->r.dropout = set->dropout;
     t->r.rating_mean = tg_ratings_mean(&t->data.train);
+    if (!set->load)
+        rating_model_start(t->r.module, t->r.rating_mean);
     t->optimizer = new_optimizer(set, t->r.module);
     t->loader = tg_loader_new(&t->data.train, set->batch_size, .shuffle = !set->no_shuffle,
                               .seed = (uint64_t)set->seed);
