@@ -264,3 +264,27 @@ tg_status tg_module_load_state_dict(tg_module *m, const tg_state_dict *state)
     tg_state_dict_release(&own);
     return status;
 }
+
+/* ---- gradient check -------------------------------------------------------------------------- */
+
+bool tg_module_gradcheck(const tg_module *m, int order, tg_gradcheck_function function,
+                         void *context, double tolerance, tg_gradcheck_report *report)
+{
+    tg_state_dict state = tg_module_state_dict(m);
+    tg_tensor **parameter = malloc((size_t)(state.count + 1) * sizeof *parameter);
+    if (!parameter)
+        tg_out_of_memory((size_t)(state.count + 1) * sizeof *parameter);
+    for (int64_t i = 0; i < state.count; i++)
+        parameter[i] = state.entry[i].tensor;
+    const bool ok = (order == 1 ? tg_gradcheck : tg_gradgradcheck)(
+        function, context, parameter, (int)state.count, tolerance, report);
+    if (report->checked > 0) {
+        char text[sizeof report->message];
+        memcpy(text, report->message, sizeof text);
+        snprintf(report->message, sizeof report->message, "%.80s: %.400s",
+                 state.entry[report->input].name, text);
+    }
+    free(parameter);
+    tg_state_dict_release(&state);
+    return ok;
+}

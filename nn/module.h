@@ -17,6 +17,7 @@
 
 #include <stdio.h>
 
+#include "autograd/gradcheck.h"
 #include "tensor/tensor.h"
 
 typedef struct tg_module tg_module;
@@ -108,5 +109,13 @@ const char *tg_state_dict_get_note(const tg_state_dict *state, const char *key);
 tg_status tg_module_load_state_dict(tg_module *m, const tg_state_dict *state);
 
 int64_t tg_module_parameter_count(const tg_module *m); /* numbers, not tensors */
+
+/* ---- gradient check -------------------------------------------------------------------------- */
+
+/* tg_gradcheck (order 1) or tg_gradgradcheck (order 2) with all parameters that are not frozen as
+ * the inputs, in the order of the state_dict; they must be f64. `function` is called with them, and
+ * finds the module by its context. The message begins with the name of the worst parameter. */
+bool tg_module_gradcheck(const tg_module *m, int order, tg_gradcheck_function function,
+                         void *context, double tolerance, tg_gradcheck_report *report);
 
 #endif

@@ -4,10 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "autograd/autograd.h"
-#include "autograd/gradcheck.h"
-#include "autograd/ops.h"
-#include "tensor/random.h"
+#include "tapegrad.h"
 
 static tg_tensor *leaf(tg_dtype dtype, double value)
 {
@@ -318,4 +315,160 @@ Test(gradcheck, op__whose_gradient_has_a_wrong_gradient_is_found)
     /* of the square of x^2, 12 x^2 is right; what is hidden is a third of it */
     cr_expect_float_eq(report.analytic / report.numeric, 2. / 3, 1e-6, "%s", report.message);
     tg_free(x[0]);
+}
+
+/* ---- kinks ----------------------------------------------------------------------------------- */
+
+/* relu with a gradient at 0, and left of it, of the context's choice. */
+static tg_tensor *bent_forward(const tg_node *n)
+{
+    tg_tensor *y = NULL;
+    tg_no_grad { y = tg_relu_at(n->at, n->in[0]); }
+    return y;
+}
+
+static void bent_backward(const tg_node *n, tg_tensor *g, tg_tensor **dx)
+{
+    tg_tensor *zero = tg_scalar(TG_F64, 0), *left = tg_scalar(TG_F64, *(const double *)n->attr);
+    tg_tensor *slope = tg_where(tg_gt(tg_detach(n->in[0]), zero), tg_scalar(TG_F64, 1), left);
+    dx[0] = tg_mul(g, slope);
+}
+
+static const tg_op bent_op = {
+    .name = "bent", .arity = 1, .forward = bent_forward, .backward = bent_backward};
+
+static tg_tensor *bent(void *context, tg_tensor *const *x, int count)
+{
+    (void)count;
+    return tg_apply(TG_HERE, &bent_op, 1, x, context, sizeof(double));
+}
+
+static tg_tensor *relu_and_one(void *context, tg_tensor *const *x, int count)
+{
+    (void)context;
+    (void)count;
+    return tg_add(tg_relu(x[0]), tg_scalar(TG_F64, 1));
+}
+
+static tg_tensor *largest(void *context, tg_tensor *const *x, int count)
+{
+    (void)context;
+    (void)count;
+    return tg_max_dim(x[0], false, 0, 1);
+}
+
+static tg_tensor *sharp(void *context, tg_tensor *const *x, int count)
+{
+    (void)context;
+    (void)count;
+    return tg_square(tg_mul(x[0], tg_scalar(TG_F64, 1e3)));
+}
+
+Test(gradcheck, kink__is_counted_and_said)
+{
+    tg_tensor *x = leaf(TG_F64, 0.2);
+    tg_gradcheck_report report;
+    tg_set(x, 0, 0, 1);
+    cr_expect(tg_gradcheck(relu_and_one, NULL, &x, 1, 0, &report), "%s", report.message);
+    cr_expect_eq(report.kinks, 1);
+    cr_expect_eq(report.checked, 6);
+    cr_expect_not_null(strstr(report.message, "; 1 at a kink"), "%s", report.message);
+    cr_expect(tg_gradgradcheck(relu_and_one, NULL, &x, 1, 1e-5, &report), "%s", report.message);
+    cr_expect_eq(report.kinks, 1, "the gradient jumps there");
+    tg_fill(x, 2); /* six equal ones: each is the largest as soon as it grows */
+    cr_expect(tg_gradcheck(largest, NULL, &x, 1, 0, &report), "%s", report.message);
+    cr_expect_eq(report.kinks, 6);
+    tg_free(x);
+}
+
+Test(gradcheck, kink__does_not_hide_a_wrong_gradient)
+{
+    tg_tensor *x = leaf(TG_F64, 0.2);
+    tg_gradcheck_report report;
+    double left = 0.5;
+    tg_set(x, 0, 0, 1);
+    cr_expect(tg_gradcheck(bent, &left, &x, 1, 0, &report), "%s", report.message);
+    cr_expect_eq(report.kinks, 1);
+    left = 3; /* not between 0 and 1 */
+    cr_expect_not(tg_gradcheck(bent, &left, &x, 1, 0, &report), "%s", report.message);
+    cr_expect_eq(report.element, 1);
+    tg_set(x, -1, 0, 1); /* and where there is no kink, only 0 is right */
+    left = 0.5;
+    cr_expect_not(tg_gradcheck(bent, &left, &x, 1, 0, &report), "%s", report.message);
+    cr_expect_eq(report.kinks, 0);
+    tg_free(x);
+}
+
+Test(gradcheck, kink__beside_the_point_and_curvature_are_none)
+{
+    tg_tensor *x = leaf(TG_F64, 0.2);
+    tg_gradcheck_report report;
+    tg_set(x, 3e-7, 0, 1); /* inside of the first step, outside of the shorter one */
+    cr_expect(tg_gradcheck(relu_and_one, NULL, &x, 1, 0, &report), "%s", report.message);
+    cr_expect_eq(report.kinks, 0);
+    tg_set(x, 0, 0, 1); /* slopes of +-1 from the two sides, because of a curvature of 2e6 */
+    tg_gradcheck(sharp, NULL, &x, 1, 0, &report);
+    cr_expect_eq(report.kinks, 0, "%s", report.message);
+    tg_free(x);
+}
+
+/* ---- many elements, and modules -------------------------------------------------------------- */
+
+typedef struct net {
+    tg_module base;
+    tg_linear_layer *hidden, *output;
+    bool wrong;
+} net;
+
+static net *net_new(void)
+{
+    tg_set_default_dtype(TG_F64);
+    tg_manual_seed(1);
+    net *m = tg_module_new(net);
+    m->hidden = tg_child(m, "hidden", tg_linear_new(40, 30));
+    m->output = tg_child(m, "output", tg_linear_new(30, 1));
+    tg_set_default_dtype(TG_F32);
+    return m;
+}
+
+/* Where told, the gradient of one element of the 1200 in hidden.weight is missing. */
+static tg_tensor *net_forward(void *context, tg_tensor *const *parameter, int count)
+{
+    (void)parameter;
+    (void)count;
+    net *m = context;
+    tg_tensor *x = tg_full(TG_F64, 0.3, 2, 40), *y = tg_linear_forward(m->hidden, x);
+    if (m->wrong)
+        y = tg_add(y, tg_detach(tg_select(tg_select(m->hidden->weight, 0, 17), 0, 5)));
+    return tg_linear_forward(m->output, tg_tanh(y));
+}
+
+Test(gradcheck, module__is_checked_as_a_whole)
+{
+    net *m = net_new();
+    tg_gradcheck_report report;
+    for (int order = 1; order <= 2; order++) {
+        cr_expect(tg_module_gradcheck(&m->base, order, net_forward, m, 1e-6, &report), "%s",
+                  report.message);
+        cr_expect_eq(report.checked, TG_GRADCHECK_DIRECTIONS + 30 + 30 + 1);
+        cr_expect_eq(report.kinks, 0);
+    }
+    tg_module_free(&m->base);
+}
+
+Test(gradcheck, module__with_one_wrong_element_of_many_is_found)
+{
+    net *m = net_new();
+    tg_gradcheck_report report;
+    const double before = tg_get(m->hidden->weight, 17, 5);
+    m->wrong = true;
+    cr_expect_not(tg_module_gradcheck(&m->base, 1, net_forward, m, 1e-6, &report));
+    cr_expect_not_null(strstr(report.message, "hidden.weight: worst of 81: input 0, direction "),
+                       "%s", report.message);
+    cr_expect_eq(tg_get(m->hidden->weight, 17, 5), before);
+    tg_module_freeze(&m->hidden->base, true);
+    cr_expect(tg_module_gradcheck(&m->base, 1, net_forward, m, 1e-6, &report), "%s",
+              report.message);
+    cr_expect_eq(report.checked, 31);
+    tg_module_free(&m->base);
 }
