@@ -54,6 +54,22 @@ tg_tensor *tg_embedding_forward_at(const char *at, tg_embedding_table *m, tg_ten
     return tg_embedding_at(at, m->weight, index);
 }
 
+static tg_tensor *embedding_bag_forward(const char *at, tg_module *m, tg_tensor *index)
+{
+    const tg_embedding_bag_layer *layer = (tg_embedding_bag_layer *)m;
+    return tg_embedding_bag_at(at, layer->weight, index, layer->mean);
+}
+
+tg_embedding_bag_layer *tg_embedding_bag_new(int64_t rows, int64_t dim, bool mean)
+{
+    tg_embedding_bag_layer *m = tg_module_new(tg_embedding_bag_layer);
+    m->base.forward = embedding_bag_forward;
+    m->mean = mean;
+    m->weight = tg_param(m, "weight", tg_owned(tg_default_dtype(), rows, dim));
+    tg_fill_normal(m->weight, 0, 1);
+    return m;
+}
+
 /* ---- layer norm ------------------------------------------------------------------------------ */
 
 static tg_tensor *layer_norm_forward(const char *at, tg_module *m, tg_tensor *x)

@@ -3,8 +3,9 @@
  *
  * Parameters have tg_default_dtype() and are drawn from tg_default_rng(). Dropout and activations
  * need no layer: they are ops, tg_dropout(x, p, tg_training(m)); but there are some for
- * tg_sequential. To start from other values, fill the
- * parameters: tg_fill_normal(m->weight, 0, 0.01), of tensor/random.h.
+ * tg_sequential. To start from other values, fill the parameters: tg_fill_normal(m->weight, 0, 0.01)
+ * of tensor/random.h, or with nn/init.h. Layers without a function of their own are called by
+ * tg_forward(m, x).
  */
 #ifndef TG_NN_LAYERS_H
 #define TG_NN_LAYERS_H
@@ -31,6 +32,15 @@ tg_embedding_table *tg_embedding_new(int64_t rows, int64_t dim);
 /* (...) i64 -> (..., dim) */
 #define tg_embedding_forward(m, index) tg_embedding_forward_at(TG_HERE, m, index)
 tg_tensor *tg_embedding_forward_at(const char *at, tg_embedding_table *m, tg_tensor *index);
+
+typedef struct tg_embedding_bag_layer {
+    tg_module base;
+    tg_tensor *weight; /* (rows, dim), N(0, 1) */
+    bool mean;         /* of each bag's rows; else their sum */
+} tg_embedding_bag_layer;
+
+/* (..., n) i64 -> (..., dim) */
+tg_embedding_bag_layer *tg_embedding_bag_new(int64_t rows, int64_t dim, bool mean);
 
 typedef struct tg_layer_norm_layer {
     tg_module base;

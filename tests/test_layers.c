@@ -52,6 +52,23 @@ static tg_tensor *output_of(void *context, tg_tensor *const *parameter, int coun
     return tg_forward(net, tg_full(TG_F64, 0.3, 2, 3));
 }
 
+Test(layers, embedding_bag__is_the_sum_or_mean_of_rows)
+{
+    const int64_t id[] = {3, 1, 0, 3};
+    for (int mean = 0; mean < 2; mean++) {
+        tg_embedding_bag_layer *m = tg_embedding_bag_new(5, 2, mean);
+        tg_step_begin();
+        tg_tensor *y = tg_forward(m, tg_from(TG_I64, id, 2, 2));
+        cr_assert(y->shape.ndim == 2 && tg_size(y, 0) == 2 && tg_size(y, 1) == 2);
+        const double sum = tg_get(m->weight, 0, 1) + tg_get(m->weight, 3, 1);
+        cr_expect_float_eq(tg_get(y, 1, 1), mean ? sum / 2 : sum, 1e-6);
+        tg_backward(tg_sum(y));
+        cr_expect_eq(tg_numel(m->weight->grad->rows), 3, "the gradient is row-sparse");
+        tg_step_end();
+        tg_module_free(&m->base);
+    }
+}
+
 Test(layers, sequential__has_gradients_of_both_orders)
 {
     tg_set_default_dtype(TG_F64);
