@@ -38,6 +38,9 @@ void tg_backward_at(const char *at, tg_tensor *loss);
  *
  *     tg_tensor *dx[2];
  *     tg_grad(loss, ((tg_tensor *[]){x, y}), 2, dx, .create_graph = true);
+ *
+ * Products, sums, lookups and shapes have gradients of every order; elementwise ops have first and
+ * second ones, and third ones where the second are constant. Beyond that, create_graph is misuse.
  */
 typedef struct tg_grad_options {
     tg_tensor *grad_output; /* of the output's shape; may be left out where it has one element */
@@ -110,12 +113,13 @@ struct tg_op {
      * only in an op that is not differentiable: its results never require a gradient. */
     void (*backward)(const tg_node *n, tg_tensor *g, tg_tensor **dx);
 
-    /* Which values the rule reads: bit i for operand i, TG_SAVES_RESULT; a change in place between
-     * the call and tg_backward is then misuse. */
+    /* Which values the rule reads: bit i for operand i (of the first TG_SAVES_COUNT), and
+     * TG_SAVES_RESULT; a change in place between the call and tg_backward is then misuse. */
     unsigned saves;
 
     int row; /* elementwise ops: the row of tensor/elementwise.def; its formulas say what is read */
 };
+#define TG_SAVES_COUNT 30
 #define TG_SAVES(i) (1u << (i))
 #define TG_SAVES_RESULT (1u << 30)
 #define TG_SAVES_BY_ROW (1u << 31)

@@ -13,11 +13,12 @@ static bool is_floating(const tg_node *n, int i)
 
 /* ---- derivatives ----------------------------------------------------------------------------- */
 
-/* partial(g, operands) = g * a derivative of a row: an op, so that there are second orders. */
+/* partial(g, operands, y) = g * a derivative of a row: an op, so that there are second orders. y is
+ * the row's value, which derivatives may use: no gradient goes through it, since the second
+ * derivatives are those of the whole. */
 typedef struct partial_attr {
     int row;
     tg_map_kind kind;
-    const tg_tensor *y; /* the row's value, which derivatives may use */
 } partial_attr;
 
 /* The formulas as they are written in the table. */
@@ -47,49 +48,54 @@ bool tg_row_reads(const tg_node *n, int i)
 static tg_tensor *partial_forward(const tg_node *n)
 {
     const partial_attr *p = n->attr;
-    const tg_tensor *in[TG_MAP_INPUTS];
-    for (int i = 0; i < n->nin; i++)
-        in[i] = n->in[i];
-    in[n->nin] = p->y;
-    tg_tensor *dx = tg_result(n, p->y->dtype, p->y->shape);
+    const tg_tensor *y = n->in[n->nin - 1];
+    tg_tensor *dx = tg_result(n, y->dtype, y->shape);
     if (!tg_is_error(dx))
-        tg_map(tg_kernels_of(dx->dtype)->map[p->row][p->kind], dx, n->nin + 1, in);
+        tg_map(tg_kernels_of(dx->dtype)->map[p->row][p->kind], dx, n->nin,
+               (const tg_tensor *const *)n->in);
     return dx;
 }
 
-static tg_tensor *partial(const char *at, const partial_attr *p, tg_tensor *g, tg_tensor **operand,
-                          int count);
+static tg_tensor *partial(const char *at, partial_attr p, tg_tensor *g, tg_tensor **operand,
+                          int count, tg_tensor *y);
 
 static void partial_backward(const tg_node *n, tg_tensor *h, tg_tensor **dx)
 {
     static const tg_map_kind further[TG_MAPS][2] = {[TG_DA] = {TG_DAA, TG_DAB},
                                                     [TG_DB] = {TG_DAB, TG_DBB}};
     const partial_attr p = *(const partial_attr *)n->attr;
-    tg_tensor *g = n->in[0], **operand = n->in + 1;
+    const int count = n->nin - 2;
+    tg_tensor *g = n->in[0], **operand = n->in + 1, *y = n->in[n->nin - 1];
     if (tg_needs_grad(n, 0))
-        dx[0] = partial(n->at, &p, h, operand, n->nin - 1);
+        dx[0] = partial(n->at, p, h, operand, count, y);
     const tg_map_kind *second = further[p.kind];
-    for (int i = 1; i < n->nin; i++) {
+    for (int i = 1; i <= count; i++) {
         if (!tg_needs_grad(n, i))
             continue;
-        const partial_attr next = {p.row, second[i - 1], p.y};
+        const partial_attr next = {p.row, second[i - 1]};
         if (is_constant(&p))
             dx[i] = tg_zeros_at(n->at, h->dtype, h->shape);
         else if (next.kind == TG_VALUE)
             dx[i] = tg_reject(n, "third derivatives of elementwise ops are not there");
         else
-            dx[i] = partial(n->at, &next, tg_mul_at(n->at, h, g), operand, n->nin - 1);
+            dx[i] = partial(n->at, next, tg_mul_at(n->at, h, g), operand, count, y);
     }
 }
 
-static const tg_op tg_op_partial = {"partial", TG_VARIADIC, partial_forward, partial_backward,
-                                      TG_SAVES(0) | TG_SAVES(1) | TG_SAVES(2), 0};
+static const tg_op tg_op_partial = {
+    .name = "partial",
+    .arity = TG_VARIADIC,
+    .forward = partial_forward,
+    .backward = partial_backward,
+    .saves = TG_SAVES(0) | TG_SAVES(1) | TG_SAVES(2) | TG_SAVES(3),
+};
 
-static tg_tensor *partial(const char *at, const partial_attr *p, tg_tensor *g, tg_tensor **operand,
-                          int count)
+static tg_tensor *partial(const char *at, partial_attr p, tg_tensor *g, tg_tensor **operand,
+                          int count, tg_tensor *y)
 {
-    tg_tensor *in[] = {g, operand[0], count > 1 ? operand[1] : NULL};
-    return tg_apply(at, &tg_op_partial, 1 + count, in, p, sizeof *p);
+    tg_tensor *in[4] = {g, operand[0], count > 1 ? operand[1] : NULL};
+    in[1 + count] = y->requires_grad && tg_grad_enabled() ? tg_tensor_alias(y) : y;
+    return tg_apply(at, &tg_op_partial, 2 + count, in, &p, sizeof p);
 }
 
 /* ---- one operand ----------------------------------------------------------------------------- */
@@ -107,7 +113,7 @@ static tg_tensor *unary_forward(const tg_node *n)
 
 static void unary_backward(const tg_node *n, tg_tensor *g, tg_tensor **dx)
 {
-    dx[0] = partial(n->at, &(partial_attr){n->op->row, TG_DA, n->out}, g, n->in, 1);
+    dx[0] = partial(n->at, (partial_attr){n->op->row, TG_DA}, g, n->in, 1, n->out);
 }
 
 /* ---- two operands ---------------------------------------------------------------------------- */
@@ -146,10 +152,16 @@ static void binary_backward(const tg_node *n, tg_tensor *g, tg_tensor **dx)
     static const tg_map_kind kinds[] = {TG_DA, TG_DB};
     for (int i = 0; i < 2; i++)
         if (tg_needs_grad(n, i))
-            dx[i] = partial(n->at, &(partial_attr){n->op->row, kinds[i], n->out}, g, n->in, 2);
+            dx[i] = partial(n->at, (partial_attr){n->op->row, kinds[i]}, g, n->in, 2, n->out);
 }
 
 /* ---- the rows -------------------------------------------------------------------------------- */
+
+/* A number as second operand of x. */
+static tg_tensor *number(const char *at, const tg_tensor *x, double value)
+{
+    return tg_full_at(at, x ? x->dtype : TG_F32, value, (tg_shape){.ndim = 0});
+}
 
 #define UNARY(op, ...)                                                                             \
     const tg_op tg_op_##op = {#op, 1, unary_forward, unary_backward, TG_SAVES_BY_ROW,              \
@@ -164,6 +176,10 @@ static void binary_backward(const tg_node *n, tg_tensor *g, tg_tensor **dx)
     tg_tensor *tg_##op##_at(const char *at, tg_tensor *a, tg_tensor *b)                            \
     {                                                                                              \
         return tg_apply(at, &tg_op_##op, 2, (tg_tensor *[]){a, b}, NULL, 0);                       \
+    }                                                                                              \
+    tg_tensor *tg_##op##_scalar_at(const char *at, tg_tensor *a, double b)                         \
+    {                                                                                              \
+        return tg_##op##_at(at, a, number(at, a, b));                                              \
     }
 #include "tensor/elementwise.def"
 #undef UNARY

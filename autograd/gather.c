@@ -132,6 +132,6 @@ tg_tensor *tg_index_select_at(const char *at, tg_tensor *x, int dim, tg_tensor *
     for (int i = 0; i < along.ndim; i++)
         along.size[i] = 1;
     shape.size[d] = along.size[d] = index->shape.size[0];
-    index = tg_view_at(at, tg_contiguous_at(at, index), along);
+    index = tg_reshape_at(at, index, along);
     return tg_gather_at(at, x, d, tg_expand_at(at, index, shape));
 }

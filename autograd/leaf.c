@@ -1,6 +1,6 @@
 /*
- * The gradient of a leaf. That of an owned leaf outlives the step, so it is copied into memory that
- * the leaf keeps: one block for a dense gradient, one for a row-sparse one.
+ * The gradient of a leaf, and steps by hand. The gradient of an owned leaf outlives the step, so it
+ * is copied into memory that the leaf keeps: one block for a dense one, one for a row-sparse one.
  */
 #include <string.h>
 
@@ -64,6 +64,33 @@ void tg_leaf_accumulate(tg_tensor *leaf, tg_tensor *g)
     } else {
         leaf_set_dense(leaf, tg_add(tg_to_dense(leaf->grad), g));
     }
+}
+
+void tg_add_scaled_at(const char *at, tg_tensor *t, double factor, tg_tensor *x)
+{
+    if (!tg_usable(at, "add_scaled", t) || !tg_usable(at, "add_scaled", x))
+        return;
+    if (tg_grad_enabled() && (t->requires_grad || x->requires_grad)) {
+        tg_misuse(at, "add_scaled", "a tensor that requires a gradient; this is not recorded, so "
+                  "tg_no_grad { ... } around it is expected");
+        return;
+    }
+    if (x->rows && !tg_shape_equal(&t->shape, &x->shape)) {
+        tg_misuse(at, "add_scaled", "%s += row-sparse %s: equal shapes expected",
+                  TG_TEXT(t->shape), TG_TEXT(x->shape));
+        return;
+    }
+    tg_step_begin();
+    if (x->rows) {
+        tg_tensor *sum = tg_mul_scalar_at(at, held_rows(x), factor);
+        sum = tg_add_at(at, tg_embedding_at(at, t, x->rows), sum);
+        for (int64_t i = 0; i < tg_numel(x->rows) && !tg_is_error(sum); i++)
+            tg_copy_at(at, tg_select_at(at, t, 0, ((const int64_t *)x->rows->data)[i]),
+                       tg_select_at(at, sum, 0, i));
+    } else {
+        tg_copy_at(at, t, tg_add_at(at, t, tg_mul_scalar_at(at, x, factor)));
+    }
+    tg_step_end();
 }
 
 void tg_zero_grad_tensor(tg_tensor *leaf)

@@ -33,7 +33,6 @@
 #define tg_softplus(x) tg_softplus_at(TG_HERE, x)       /* log(1 + exp(x)) */
 #define tg_silu(x) tg_silu_at(TG_HERE, x)               /* x sigmoid(x) */
 #define tg_gelu(x) tg_gelu_at(TG_HERE, x)               /* x times the normal distribution at x */
-/* With a number as second operand: tg_pow(x, tg_scalar(x->dtype, 3)). */
 #define tg_leaky_relu(x, slope) tg_leaky_relu_at(TG_HERE, x, slope) /* slope x where x <= 0 */
 #define tg_clamp_min(x, bound) tg_clamp_min_at(TG_HERE, x, bound)   /* at least bound */
 #define tg_clamp_max(x, bound) tg_clamp_max_at(TG_HERE, x, bound)   /* at most bound */
@@ -44,6 +43,14 @@
  * x ~ y */
 #define tg_logit_cross_entropy(x, y) tg_logit_cross_entropy_at(TG_HERE, x, y)
 
+/* With a number as second operand; tg_NAME_scalar_at is there for every op of two. */
+#define tg_add_scalar(x, number) tg_add_scalar_at(TG_HERE, x, number)
+#define tg_sub_scalar(x, number) tg_sub_scalar_at(TG_HERE, x, number)
+#define tg_mul_scalar(x, number) tg_mul_scalar_at(TG_HERE, x, number)
+#define tg_div_scalar(x, number) tg_div_scalar_at(TG_HERE, x, number)
+#define tg_pow_scalar(x, number) tg_pow_scalar_at(TG_HERE, x, number)
+#define tg_leaky_relu_scalar(x, slope) tg_leaky_relu_scalar_at(TG_HERE, x, slope)
+
 /* low <= high, numbers; the gradient passes where low <= x <= high */
 #define tg_clamp(x, low, high) tg_clamp_at(TG_HERE, x, low, high)
 tg_tensor *tg_clamp_at(const char *at, tg_tensor *x, double low, double high);
@@ -51,7 +58,8 @@ tg_tensor *tg_clamp_at(const char *at, tg_tensor *x, double low, double high);
 #define UNARY(name, ...)                                                                           \
     tg_tensor *tg_##name##_at(const char *at, tg_tensor *x);
 #define BINARY(name, ...)                                                                          \
-    tg_tensor *tg_##name##_at(const char *at, tg_tensor *a, tg_tensor *b);
+    tg_tensor *tg_##name##_at(const char *at, tg_tensor *a, tg_tensor *b);                         \
+    tg_tensor *tg_##name##_scalar_at(const char *at, tg_tensor *a, double b);
 #include "tensor/elementwise.def"
 #undef UNARY
 #undef BINARY
@@ -104,6 +112,8 @@ tg_tensor *tg_to_dense_at(const char *at, tg_tensor *x);
 /* Another shape over the same elements in the same order; one size may be -1: "what is left".
  * Misuse where the strides do not allow it: take tg_contiguous first. */
 #define tg_view(x, ...) tg_view_at(TG_HERE, x, TG_SHAPE(__VA_ARGS__))
+/* The same for any strides: a view where that is possible, else a copy. */
+#define tg_reshape(x, ...) tg_reshape_at(TG_HERE, x, TG_SHAPE(__VA_ARGS__))
 #define tg_transpose(x, dim0, dim1) tg_transpose_at(TG_HERE, x, dim0, dim1)
 #define tg_t(x) tg_transpose_at(TG_HERE, x, 0, 1)                 /* (m, n) -> (n, m) */
 /* The dimensions in another order: tg_permute(x, 2, 0, 1) of (a, b, c) is (c, a, b). */
@@ -119,6 +129,7 @@ tg_tensor *tg_to_dense_at(const char *at, tg_tensor *x);
 #define tg_expand(x, ...) tg_expand_at(TG_HERE, x, TG_SHAPE(__VA_ARGS__))
 
 tg_tensor *tg_view_at(const char *at, tg_tensor *x, tg_shape shape);
+tg_tensor *tg_reshape_at(const char *at, tg_tensor *x, tg_shape shape);
 tg_tensor *tg_transpose_at(const char *at, tg_tensor *x, int dim0, int dim1);
 tg_tensor *tg_permute_at(const char *at, tg_tensor *x, tg_shape dims);
 tg_tensor *tg_squeeze_at(const char *at, tg_tensor *x, int dim);
@@ -147,6 +158,17 @@ tg_tensor *tg_cat_at(const char *at, int dim, tg_tensor *const *x, int count);
 tg_tensor *tg_stack_at(const char *at, int dim, tg_tensor *const *x, int count);
 tg_tensor *tg_contiguous_at(const char *at, tg_tensor *x);
 tg_tensor *tg_pad_at(const char *at, tg_tensor *x, int dim, int64_t start, int64_t size);
+
+/* ---- in place -------------------------------------------------------------------------------- */
+
+/* t += factor x, where x ~ t, or x is row-sparse (then only its rows are touched). Not recorded:
+ * misuse where t or x requires a gradient, unless inside tg_no_grad. One step of SGD by hand:
+ *
+ *     tg_no_grad { tg_add_scaled(w, -lr, w->grad); }
+ *
+ * Any other change is a copy: tg_no_grad { tg_copy(w, tg_mul_scalar(w, 0.99)); } */
+#define tg_add_scaled(t, factor, x) tg_add_scaled_at(TG_HERE, t, factor, x)
+void tg_add_scaled_at(const char *at, tg_tensor *t, double factor, tg_tensor *x);
 
 /* ---- reductions ------------------------------------------------------------------------------ */
 

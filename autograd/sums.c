@@ -123,9 +123,7 @@ tg_tensor *tg_sum_at(const char *at, tg_tensor *x)
 tg_tensor *tg_mean_at(const char *at, tg_tensor *x)
 {
     tg_tensor *sum = tg_sum_at(at, x);
-    if (tg_is_error(sum))
-        return sum;
-    return tg_div_at(at, sum, tg_scalar(x->dtype, (double)tg_numel(x)));
+    return tg_is_error(sum) ? sum : tg_div_scalar_at(at, sum, (double)tg_numel(x));
 }
 
 /* ---- over some dimensions -------------------------------------------------------------------- */
@@ -163,7 +161,7 @@ static tg_tensor *drop(const char *at, tg_tensor *y, bool keepdim, tg_shape dims
     for (int d = 0; d < y->shape.ndim; d++)
         if (!drops[d])
             shape.size[shape.ndim++] = y->shape.size[d];
-    return tg_view_at(at, tg_contiguous_at(at, y), shape);
+    return tg_reshape_at(at, y, shape);
 }
 
 tg_tensor *tg_sum_dim_at(const char *at, tg_tensor *x, bool keepdim, tg_shape dims)
@@ -182,8 +180,8 @@ tg_tensor *tg_mean_dim_at(const char *at, tg_tensor *x, bool keepdim, tg_shape d
     double count = 1;
     for (int d = 0; d < shape.ndim; d++)
         count *= shape.size[d] == 1 ? (double)x->shape.size[d] : 1;
-    tg_tensor *sum = tg_sum_to_at(at, x, shape);
-    return drop(at, tg_div_at(at, sum, tg_scalar(x->dtype, count)), keepdim, dims);
+    tg_tensor *mean = tg_div_scalar_at(at, tg_sum_to_at(at, x, shape), count);
+    return drop(at, mean, keepdim, dims);
 }
 
 tg_tensor *tg_max_dim_at(const char *at, tg_tensor *x, bool keepdim, tg_shape dims)
@@ -206,7 +204,7 @@ tg_tensor *tg_var_dim_at(const char *at, tg_tensor *x, bool keepdim, tg_shape di
     if (tg_is_error(sum))
         return sum;
     const double count = (double)tg_numel(x) / (double)tg_numel(mean);
-    return tg_div_at(at, sum, tg_scalar(x->dtype, count - 1));
+    return tg_div_scalar_at(at, sum, count - 1);
 }
 
 tg_tensor *tg_logsumexp_at(const char *at, tg_tensor *x, bool keepdim, tg_shape dims)

@@ -224,15 +224,22 @@ static void accumulate(tg_tensor *x, tg_tensor *g, request *r)
         (x->hook ? hooked_accumulate(x, g, r) : leaf_accumulate(x, g, r));
 }
 
+/* Whether the rule reads operand i, or the result (i is nin). */
+static bool rule_reads(const tg_node *n, int i)
+{
+    if (n->op->saves & TG_SAVES_BY_ROW)
+        return tg_row_reads(n, i);
+    if (i == n->nin)
+        return n->op->saves & TG_SAVES_RESULT;
+    return i < TG_SAVES_COUNT && n->op->saves & TG_SAVES(i);
+}
+
 /* Misuse where what the rule reads was changed in place since the op ran. */
 static bool is_unchanged(const tg_node *n)
 {
     for (int i = 0; i <= n->nin; i++) {
         const tg_tensor *t = i < n->nin ? n->in[i] : n->out;
-        if (tg_version(t) == n->version[i])
-            continue;
-        const unsigned bit = i < n->nin ? TG_SAVES(i) : TG_SAVES_RESULT;
-        if (n->op->saves & TG_SAVES_BY_ROW ? !tg_row_reads(n, i) : !(n->op->saves & bit))
+        if (tg_version(t) == n->version[i] || !rule_reads(n, i))
             continue;
         if (i < n->nin)
             tg_misuse(n->at, n->op->name, "operand %d, saved for the gradient, was changed in "

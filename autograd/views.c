@@ -42,7 +42,7 @@ static tg_tensor *view_forward(const tg_node *n)
 
 static void view_backward(const tg_node *n, tg_tensor *g, tg_tensor **dx)
 {
-    dx[0] = tg_view_at(n->at, tg_contiguous_at(n->at, g), n->in[0]->shape);
+    dx[0] = tg_reshape_at(n->at, g, n->in[0]->shape);
 }
 
 TG_DEFINE_OP(view, 1, 0);
@@ -50,6 +50,11 @@ TG_DEFINE_OP(view, 1, 0);
 tg_tensor *tg_view_at(const char *at, tg_tensor *x, tg_shape shape)
 {
     return tg_apply(at, &tg_op_view, 1, &x, &shape, sizeof shape);
+}
+
+tg_tensor *tg_reshape_at(const char *at, tg_tensor *x, tg_shape shape)
+{
+    return tg_view_at(at, tg_contiguous_at(at, x), shape);
 }
 
 /* ---- permute --------------------------------------------------------------------------------- */

@@ -172,6 +172,111 @@ Test(hooks, in_place__update_before_backward_is_named)
     tg_module_free(&m->base);
 }
 
+Test(hooks, in_place__change_between_two_backwards_through_a_gradient_is_named)
+{
+    tg_set_misuse(TG_MISUSE_RETURN);
+    tg_tensor *x = scalar_leaf(1), *dx;
+    tg_step_begin();
+    tg_tensor *y = tg_exp(x);
+    tg_grad(y, &x, 1, &dx, .create_graph = true);
+    tg_fill(y, 1); /* exp's value, of which the second derivative is made too */
+    tg_backward(dx);
+    expect_misuse("partial: operand 2, saved for the gradient, was changed in place since");
+    cr_expect_null(x->grad);
+    tg_step_end();
+    tg_free(x);
+}
+
+Test(hooks, in_place__change_of_one_of_many_operands_is_seen_or_fine)
+{
+    enum { COUNT = 40 };
+    tg_tensor *x[COUNT];
+    tg_step_begin();
+    for (int i = 0; i < COUNT; i++)
+        x[i] = tg_requires_grad(tg_zeros(TG_F64, 1));
+    tg_tensor *y = tg_sum(tg_cat_at(TG_HERE, 0, x, COUNT));
+    tg_fill(x[COUNT - 1], 1); /* cat reads no values */
+    tg_backward(y);
+    cr_expect_eq(tg_item(x[COUNT - 1]->grad), 1);
+    tg_step_end();
+}
+
+/* ---- steps by hand --------------------------------------------------------------------------- */
+
+/* SGD by hand and by the optimiser, with a dense and a row-sparse gradient. */
+Test(hooks, add_scaled__is_a_step_of_sgd)
+{
+    static const int64_t id[] = {4, 1, 4};
+    tg_embedding_table *by_hand = tg_embedding_new(6, 3), *other = tg_embedding_new(6, 3);
+    tg_optimizer *opt = tg_sgd(other, .lr = 0.1);
+    tg_copy(other->weight, by_hand->weight);
+    for (int step = 0; step < 4; step++) {
+        tg_step_begin();
+        for (int i = 0; i < 2; i++) {
+            tg_tensor *w = i == 0 ? by_hand->weight : other->weight;
+            tg_tensor *y = tg_square(tg_embedding(w, tg_from(TG_I64, id, 3)));
+            tg_zero_grad_tensor(w);
+            tg_backward(tg_sum(step < 2 ? y : tg_matmul(y, tg_t(w))));
+        }
+        cr_expect_eq(by_hand->weight->grad->rows != NULL, step < 2);
+        const uint64_t before = by_hand->weight->version;
+        tg_no_grad { tg_add_scaled(by_hand->weight, -0.1, by_hand->weight->grad); }
+        cr_expect_neq(by_hand->weight->version, before, "the change is counted");
+        tg_optimizer_step(opt);
+        for (int i = 0; i < 18; i++)
+            cr_expect_float_eq(tg_get(by_hand->weight, i / 3, i % 3),
+                               tg_get(other->weight, i / 3, i % 3), 1e-5);
+        tg_step_end();
+    }
+    tg_optimizer_free(opt);
+    tg_module_free(&other->base);
+    tg_module_free(&by_hand->base);
+}
+
+Test(hooks, add_scaled__broadcasts_and_writes_into_views)
+{
+    tg_tensor *t = tg_owned(TG_F64, 2, 3);
+    const double row[] = {1, 2};
+    tg_add_scaled(tg_t(t), 2, tg_from(TG_F64, row, 2));
+    tg_add_scaled(t, 0.5, t);
+    cr_expect_eq(tg_get(t, 0, 2), 3);
+    cr_expect_eq(tg_get(t, 1, 0), 6);
+    tg_free(t);
+}
+
+Test(hooks, add_scaled__misuse_is_named)
+{
+    tg_set_misuse(TG_MISUSE_RETURN);
+    tg_tensor *w = tg_requires_grad(tg_owned(TG_F64, 3, 2)), *plain = tg_owned(TG_F64, 3, 2);
+    tg_step_begin();
+    tg_tensor *one = tg_scalar(TG_F64, 1);
+    tg_add_scaled(w, 1, one);
+    expect_misuse("add_scaled: a tensor that requires a gradient");
+    tg_add_scaled(tg_mul(w, w), 1, one);
+    expect_misuse("add_scaled: a tensor that requires a gradient");
+    tg_add_scaled(plain, 1, w); /* the gradient would be lost without a word */
+    expect_misuse("add_scaled: a tensor that requires a gradient");
+    tg_add_scaled(tg_detach(w), 1, one); /* as in PyTorch: whoever detaches knows */
+    cr_expect_eq(tg_get(w, 2, 1), 1);
+    tg_no_grad {
+        tg_add_scaled(w, 1, NULL);
+        expect_misuse("add_scaled: the tensor is NULL");
+        tg_add_scaled(one, 1, w);
+        expect_misuse("copy: [] from [3, 2]: shapes differ");
+        tg_add_scaled(w, 1, tg_scalar(TG_F32, 1));
+        expect_misuse("add: f64 and f32");
+        const int64_t id = 3;
+        tg_tensor *sparse = tg_scatter_rows(tg_zeros(TG_F64, 1, 2), tg_from(TG_I64, &id, 1), 4);
+        tg_add_scaled(w, 1, sparse);
+        expect_misuse("add_scaled: [3, 2] += row-sparse [4, 2]");
+        tg_add_scaled(sparse, 1, sparse);
+        expect_misuse("embedding: operand 0 is row-sparse");
+    }
+    tg_step_end();
+    tg_free(w);
+    tg_free(plain);
+}
+
 /* ---- ops of a program's own ------------------------------------------------------------------ */
 
 static tg_tensor *cube_forward(const tg_node *n)

@@ -301,7 +301,7 @@ static tg_tensor *unfit(unfit_kind kind, tg_shape shape)
 static bool is_taken(const op_sample *s, int operand, unfit_kind kind)
 {
     static const char *const movers[] = {"view", "permute", "squeeze", "unsqueeze", "select",
-                                         "narrow", "expand", "contiguous", "pad", "cat", "stack",
+                                         "narrow", "expand", "reshape", "contiguous", "pad", "cat", "stack",
                                          "gather", "index_select", "topk", "to_dense"};
     for (size_t i = 0; kind == INTEGERS && i < sizeof movers / sizeof *movers; i++)
         if (strcmp(s->op, movers[i]) == 0)
