@@ -276,12 +276,13 @@ void tg_owned_resize(tg_tensor *t, tg_shape shape)
 {
     const int64_t count = tg_shape_numel(&shape);
     if (count > t->capacity) {
-        void *data = zeroed(bytes_of(t->dtype, count));
+        const int64_t room = t->capacity > 0 ? 2 * count : count; /* it will grow again */
+        void *data = zeroed(bytes_of(t->dtype, room));
         if (!data)
-            tg_out_of_memory(bytes_of(t->dtype, count));
+            tg_out_of_memory(bytes_of(t->dtype, room));
         free(t->data);
         t->data = data;
-        t->capacity = count;
+        t->capacity = room;
     }
     t->shape = shape;
     tg_contiguous_strides(&shape, t->stride);

@@ -1,11 +1,9 @@
-/* Steps, the tape and backward; among them the faults that other small engines had. */
+/* Steps, the tape and backward. What other small engines got wrong is in tests/test_peers.c. */
 #include <criterion/criterion.h>
 #include <math.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
-#include "models/ncf.h"
 #include "tapegrad.h"
 
 static tg_tensor *scalar_leaf(double value)
@@ -24,60 +22,6 @@ static void expect_misuse(const char *message)
 }
 
 /* ---- gradients add up ------------------------------------------------------------------------ */
-
-/* y = 3x; 2y + 5y: cTensor gives 27 for 21. */
-Test(tape, diamond__adds_both_ways)
-{
-    tg_tensor *x = scalar_leaf(1.5);
-    tg_step_begin();
-    tg_tensor *y = tg_mul(x, tg_scalar(TG_F64, 3));
-    tg_backward(tg_add(tg_mul(y, tg_scalar(TG_F64, 2)), tg_mul(y, tg_scalar(TG_F64, 5))));
-    cr_expect_eq(tg_item(x->grad), 21);
-    tg_step_end();
-    tg_free(x);
-}
-
-/* A consumer outside the loss: autograd.c leaves the gradient NULL. */
-Test(tape, metric__beside_the_loss_changes_nothing)
-{
-    tg_tensor *x = scalar_leaf(2);
-    tg_step_begin();
-    tg_tensor *y = tg_mul(x, x);
-    tg_tensor *metric = tg_exp(y);
-    tg_tensor *loss = tg_mul(y, y);
-    tg_tensor *later = tg_log(y);
-    tg_backward(loss);
-    cr_expect_eq(tg_item(x->grad), 32);
-    cr_expect_float_eq(tg_item(metric), exp(4), 1e-12);
-    cr_expect_float_eq(tg_item(later), log(4), 1e-12);
-    tg_step_end();
-    tg_free(x);
-}
-
-/* backward twice: micrograd's issue 102. */
-Test(tape, backward__twice_accumulates)
-{
-    tg_tensor *x = scalar_leaf(3);
-    tg_step_begin();
-    tg_tensor *loss = tg_mul(tg_mul(x, x), x);
-    tg_backward(loss);
-    cr_expect_eq(tg_item(x->grad), 27);
-    tg_backward(loss);
-    cr_expect_eq(tg_item(x->grad), 54);
-    tg_backward(tg_mul(x, x));
-    cr_expect_eq(tg_item(x->grad), 60);
-    tg_step_end();
-    cr_expect_eq(tg_item(x->grad), 60, "gradients outlive the step");
-    tg_step_begin();
-    tg_backward(tg_mul(x, x));
-    cr_expect_eq(tg_item(x->grad), 66);
-    tg_zero_grad_tensor(x);
-    cr_expect_null(x->grad);
-    tg_backward(tg_mul(x, x));
-    cr_expect_eq(tg_item(x->grad), 6);
-    tg_step_end();
-    tg_free(x);
-}
 
 Test(tape, leaf__used_as_both_operands)
 {
@@ -218,62 +162,6 @@ Test(tape, detach__stops_the_gradient)
 
 /* ---- misuse ---------------------------------------------------------------------------------- */
 
-Test(tape, backward__needs_one_element_that_depends_on_a_leaf)
-{
-    tg_set_misuse(TG_MISUSE_RETURN);
-    tg_tensor *x = tg_requires_grad(tg_owned(TG_F32, 2));
-    tg_step_begin();
-    tg_backward(tg_mul(x, x));
-    expect_misuse("backward: [2]");
-    tg_backward(tg_zeros(TG_F32, 1));
-    expect_misuse("backward: ");
-    tg_backward(NULL);
-    expect_misuse("backward: ");
-    cr_expect_null(x->grad);
-    tg_step_end();
-    tg_free(x);
-}
-
-/* kann: a shape error returns NULL and the next op crashes. */
-Test(tape, misuse__of_one_op_passes_through_the_rest)
-{
-    tg_set_misuse(TG_MISUSE_RETURN);
-    tg_tensor *w = tg_requires_grad(tg_owned(TG_F32, 3, 4));
-    tg_step_begin();
-    tg_tensor *x = tg_zeros(TG_F32, 2, 5);
-    const int line = __LINE__ + 1;
-    tg_tensor *y = tg_matmul(x, w);
-    cr_expect(tg_is_error(y));
-    y = tg_cat(-1, tg_relu(tg_linear(y, w, NULL)), x);
-    y = tg_dropout(tg_view(tg_t(y), -1), 0.5, true);
-    tg_tensor *loss = tg_mse_loss(y, x);
-    cr_expect(tg_is_error(loss));
-    tg_backward(loss);
-    cr_expect_null(w->grad);
-    cr_expect(isnan(tg_item(loss)));
-    char expected[128];
-    snprintf(expected, sizeof expected,
-             "tests/test_tape.c:%d: matmul: [2, 5] x [3, 4]: inner sizes 5 and 3 differ", line);
-    cr_expect_str_eq(tg_last_error()->message, expected);
-    tg_clear_error();
-    tg_step_end();
-    tg_free(w);
-}
-
-/* tinygrad's issue 5873: an index out of range reads zeros, or memory. */
-Test(tape, lookup__names_an_index_out_of_range)
-{
-    tg_set_misuse(TG_MISUSE_RETURN);
-    tg_step_begin();
-    tg_tensor *table = tg_zeros(TG_F32, 4, 2);
-    for (int i = 0; i < 2; i++) {
-        const int64_t id[] = {1, i ? -1 : 4};
-        cr_expect(tg_is_error(tg_embedding(table, tg_from(TG_I64, id, 2))));
-        expect_misuse(i ? "embedding: index -1" : "embedding: index 4");
-    }
-    tg_step_end();
-}
-
 Test(tape, tensor__of_an_ended_step_is_named)
 {
     tg_set_misuse(TG_MISUSE_RETURN);
@@ -320,98 +208,4 @@ Test(tape, post_mortem__names_the_first_op_that_is_not_finite)
     cr_expect_str_eq(text, expected);
     tg_step_end();
     tg_free(x);
-}
-
-/* ---- size ------------------------------------------------------------------------------------ */
-
-/* autograd.c dies of 70,000 ops; recursion would run out of stack. */
-Test(tape, chain__of_a_million_ops, .timeout = 120)
-{
-    tg_tensor *x = scalar_leaf(1);
-    tg_step_begin();
-    tg_tensor *one = tg_scalar(TG_F64, 1), *y = x;
-    for (int i = 0; i < 1000000; i++)
-        y = tg_add(y, one);
-    tg_backward(y);
-    cr_expect_eq(tg_item(y), 1000001);
-    cr_expect_eq(tg_item(x->grad), 1);
-    tg_step_end();
-    tg_free(x);
-}
-
-static void train_step(ncf *m, tg_optimizer *opt, int step)
-{
-    int64_t user[64], item[64];
-    float rating[64];
-    for (int i = 0; i < 64; i++) {
-        user[i] = (i * (step + 3)) % 50;
-        item[i] = (i * (step + 7)) % 40;
-        rating[i] = (float)(i % 5);
-    }
-    tg_step_begin();
-    tg_zero_grad(opt);
-    tg_tensor *y = ncf_forward(m, tg_from(TG_I64, user, 64), tg_from(TG_I64, item, 64));
-    tg_backward(tg_mse_loss(y, tg_from(TG_F32, rating, 64)));
-    tg_optimizer_step(opt);
-    tg_step_end();
-}
-
-/* Count the calls of malloc and its like, where glibc lets a program put its own in front. */
-#if defined(__has_feature)
-#if __has_feature(address_sanitizer)
-#define SANITIZED
-#endif
-#endif
-#if defined(__GLIBC__) && !defined(__SANITIZE_ADDRESS__) && !defined(SANITIZED)
-#define COUNTED
-static _Thread_local long allocations;
-void *__libc_malloc(size_t size);
-void *__libc_calloc(size_t count, size_t size);
-void *__libc_realloc(void *old, size_t size);
-void *__libc_memalign(size_t alignment, size_t size);
-
-void *malloc(size_t size)
-{
-    allocations++;
-    return __libc_malloc(size);
-}
-
-void *calloc(size_t count, size_t size)
-{
-    allocations++;
-    return __libc_calloc(count, size);
-}
-
-void *realloc(void *old, size_t size)
-{
-    allocations++;
-    return __libc_realloc(old, size);
-}
-
-void *aligned_alloc(size_t alignment, size_t size)
-{
-    allocations++;
-    return __libc_memalign(alignment, size);
-}
-#endif
-
-Test(tape, step__asks_malloc_for_nothing_once_warm)
-{
-#ifdef COUNTED
-    ncf *m = ncf_new(50, 40, 8, 0.5);
-    tg_optimizer *opt = tg_adam(m, .lr = 1e-3);
-    long before = allocations;
-    train_step(m, opt, 0);
-    cr_expect_gt(allocations, before, "the counter does not count");
-    train_step(m, opt, 1);
-    before = allocations;
-    for (int step = 2; step < 100; step++)
-        train_step(m, opt, step);
-    cr_expect_eq(allocations, before, "%ld calls in 98 steps", allocations - before);
-    tg_optimizer_free(opt);
-    tg_module_free(&m->base);
-#else
-    (void)train_step;
-    cr_skip_test("calls of malloc cannot be counted with this C library or sanitizer");
-#endif
 }

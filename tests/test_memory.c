@@ -1,0 +1,155 @@
+/* Memory: once warm, no training step asks malloc for anything, so none can leak or grow. */
+#include <criterion/criterion.h>
+#include <stdlib.h>
+
+#include "models/ncf.h"
+#include "tapegrad.h"
+
+/* Count the calls of malloc and its like, where glibc lets a program put its own in front. */
+#if defined(__has_feature)
+#if __has_feature(address_sanitizer)
+#define SANITIZED
+#endif
+#endif
+#if defined(__GLIBC__) && !defined(__SANITIZE_ADDRESS__) && !defined(SANITIZED)
+#define COUNTED
+static _Thread_local long allocations;
+void *__libc_malloc(size_t size);
+void *__libc_calloc(size_t count, size_t size);
+void *__libc_realloc(void *old, size_t size);
+void *__libc_memalign(size_t alignment, size_t size);
+
+void *malloc(size_t size)
+{
+    allocations++;
+    return __libc_malloc(size);
+}
+
+void *calloc(size_t count, size_t size)
+{
+    allocations++;
+    return __libc_calloc(count, size);
+}
+
+void *realloc(void *old, size_t size)
+{
+    allocations++;
+    return __libc_realloc(old, size);
+}
+
+void *aligned_alloc(size_t alignment, size_t size)
+{
+    allocations++;
+    return __libc_memalign(alignment, size);
+}
+#endif
+
+#ifdef COUNTED
+/* ---- training -------------------------------------------------------------------------------- */
+
+enum { USERS = 50, ITEMS = 40, BATCH = 64, WARM = 2, EPOCHS = 6 };
+
+static tg_optimizer *make(int which, ncf *m)
+{
+    switch (which) {
+    case 0: return tg_sgd(m, 0);
+    case 1: return tg_sgd(m, .momentum = 0.9, .nesterov = true);
+    case 2: return tg_adam(m, 0);
+    case 3: return tg_adamw(m, 0);
+    case 4: return tg_sparse_adam(m, 0);
+    case 5: return tg_adagrad(m, 0);
+    case 6: return tg_rmsprop(m, 0);
+    default: return NULL;
+    }
+}
+
+/* What a program may do in a step: draw, look up, fuse, watch, clip, read the loss, step by hand. */
+static double train_step(ncf *m, tg_optimizer *opt, const tg_batch *batch)
+{
+    tg_step_begin();
+    tg_zero_grad(opt);
+    tg_tensor *y = ncf_forward(m, batch->user, batch->item), *dy;
+    tg_tensor *loss = tg_mse_loss(y, batch->rating);
+    tg_retain_grad(y);
+    tg_backward(loss);
+    tg_grad(loss, &y, 1, &dy, .create_graph = true);
+    tg_backward(tg_sum(tg_square(dy))); /* a second time, through a gradient */
+    tg_optimizer_step(opt);
+    tg_no_grad { tg_add_scaled(m->predict_layer->bias, -1e-3, m->predict_layer->bias->grad); }
+    const double value = tg_item(loss);
+    tg_step_end();
+    return value;
+}
+
+/* The loader shuffles, and its last batch is smaller; the optimisers see row-sparse gradients. */
+static long calls_once_warm(int which, int threads)
+{
+    tg_ratings ratings;
+    tg_idmap users, items;
+    tg_dataset data;
+    tg_set_num_threads(threads);
+    cr_assert_eq(tg_synthetic(&ratings, .users = USERS, .items = ITEMS, .ratings = 500), TG_OK);
+    const tg_ratings *all[] = {&ratings};
+    cr_assert_eq(tg_idmap_new(&users, TG_USERS, all, 1), TG_OK);
+    cr_assert_eq(tg_idmap_new(&items, TG_ITEMS, all, 1), TG_OK);
+    cr_assert_eq(tg_dataset_new(&data, &ratings, &users, &items), TG_OK);
+    ncf *m = ncf_new(users.count, items.count, 8, 0.5);
+    tg_optimizer *opt = make(which, m);
+    tg_loader *loader = tg_loader_new(&data, BATCH, .shuffle = true);
+    long before = allocations;
+    tg_batch batch;
+    for (int epoch = 0; epoch < EPOCHS; epoch++) {
+        if (epoch == WARM)
+            before = allocations;
+        while (tg_loader_next(loader, &batch))
+            train_step(m, opt, &batch);
+    }
+    const long calls = allocations - before;
+    tg_loader_free(loader);
+    tg_optimizer_free(opt);
+    tg_module_free(&m->base);
+    tg_dataset_release(&data);
+    tg_idmap_release(&items);
+    tg_idmap_release(&users);
+    tg_ratings_release(&ratings);
+    return calls;
+}
+
+Test(memory, step__asks_malloc_for_nothing_once_warm)
+{
+    const long start = allocations;
+    for (int which = 0; which < 7; which++)
+        for (int threads = 1; threads <= 2; threads++)
+            cr_expect_eq(calls_once_warm(which, threads), 0, "optimizer %d, %d threads", which,
+                         threads);
+    cr_expect_gt(allocations, start, "the counter does not count");
+    tg_set_num_threads(1);
+}
+
+/* Clipping, checks, evaluation without gradients: also nothing that stays. */
+Test(memory, step__of_any_kind_leaves_nothing_behind)
+{
+    ncf *m = ncf_new(USERS, ITEMS, 4, 0);
+    const int64_t id[] = {1, 2, 1};
+    long calls[3];
+    for (int round = 0; round < 3; round++) {
+        const long before = allocations;
+        for (int i = 0; i < 50; i++) {
+            tg_step_begin();
+            tg_no_grad { ncf_forward(m, tg_from(TG_I64, id, 3), tg_from(TG_I64, id, 3)); }
+            tg_tensor *y = ncf_forward(m, tg_from(TG_I64, id, 3), tg_from(TG_I64, id, 3));
+            tg_backward(tg_sum(y));
+            tg_step_end();
+        }
+        calls[round] = allocations - before;
+    }
+    cr_expect_eq(calls[1], 0, "%ld calls", calls[1]);
+    cr_expect_eq(calls[2], 0, "%ld calls", calls[2]);
+    tg_module_free(&m->base);
+}
+#else
+Test(memory, step__asks_malloc_for_nothing_once_warm)
+{
+    cr_skip_test("calls of malloc cannot be counted with this C library or sanitizer");
+}
+#endif
