@@ -5,7 +5,7 @@ typedef struct gather_attr {
     int dim;
 } gather_attr;
 
-/* Sizes of index beside dim at most those of x, indices in dim of x: else misuse. */
+/* The dimension; -1, and misuse, unless sizes of index beside it are at most those of x. */
 static int checked_dimension(const tg_node *n, const tg_tensor *x, const tg_tensor *index)
 {
     const int dim = tg_dimension(&x->shape, ((const gather_attr *)n->attr)->dim);
@@ -18,15 +18,19 @@ static int checked_dimension(const tg_node *n, const tg_tensor *x, const tg_tens
                   tg_dtype_name(index->dtype), TG_TEXT(index->shape));
         return -1;
     }
-    const int64_t size = x->shape.size[dim], count = tg_numel(index);
-    for (int64_t i = 0; i < count; i++) {
+    return dim;
+}
+
+static bool indices_fit(const tg_node *n, const tg_tensor *x, int dim, const tg_tensor *index)
+{
+    for (int64_t i = 0; i < tg_numel(index); i++) {
         const int64_t k = ((const int64_t *)index->data)[tg_element_offset(index, i)];
-        if (k < 0 || k >= size) {
+        if (k < 0 || k >= x->shape.size[dim]) {
             tg_reject(n, "index %lld of dimension %d of %s", (long long)k, dim, TG_TEXT(x->shape));
-            return -1;
+            return false;
         }
     }
-    return dim;
+    return true;
 }
 
 /* Where element i of index points to in x: at its own place, but in dimension dim at its value. */
@@ -48,8 +52,9 @@ static tg_tensor *gather_forward(const tg_node *n)
     const tg_tensor *x = n->in[0], *index = n->in[1];
     const int dim = checked_dimension(n, x, index);
     tg_tensor *y = dim < 0 ? tg_error_tensor() : tg_result(n, x->dtype, index->shape);
-    const int64_t count = tg_is_error(y) ? 0 : tg_numel(y);
-    for (int64_t i = 0; i < count; i++) {
+    if (tg_is_error(y) || !indices_fit(n, x, dim, index))
+        return tg_error_tensor();
+    for (int64_t i = 0; i < tg_numel(y); i++) {
         const int64_t from = pointed_offset(x, dim, index, i);
         if (x->dtype == TG_F32)
             ((float *)y->data)[i] = ((const float *)x->data)[from];
@@ -88,8 +93,8 @@ static tg_tensor *scatter_add_forward(const tg_node *n)
                          tg_dtype_name(source->dtype), TG_TEXT(source->shape),
                          TG_TEXT(index->shape));
     tg_tensor *y = tg_result(n, x->dtype, x->shape);
-    if (tg_is_error(y))
-        return y;
+    if (tg_is_error(y) || !indices_fit(n, x, dim, index))
+        return tg_error_tensor();
     tg_copy_elements(y, x);
     for (int64_t i = 0; i < tg_numel(source); i++) {
         const int64_t from = tg_element_offset(source, i), to = pointed_offset(y, dim, index, i);

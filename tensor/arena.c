@@ -20,6 +20,7 @@
 
 #define LINE ((size_t)64)
 #define FIRST_BLOCK ((size_t)1 << 20)
+#define ADDRESSABLE (UINT64_C(1) << 47) /* bytes, by any program on today's processors */
 #define CHUNK 512    /* headers asked for at a time */
 #define RESERVE 4096 /* free headers beyond which no more are asked for */
 
@@ -190,7 +191,7 @@ static block *block_insert(block *before, size_t bytes)
 void *tg_arena_alloc(size_t bytes)
 {
     arena_start();
-    if (bytes > SIZE_MAX / 4)
+    if (bytes > ADDRESSABLE)
         return NULL;
     const size_t align = bytes >= LINE ? LINE : 16; /* powers of two */
     size_t from = (local.used + align - 1) & ~(align - 1);

@@ -12,8 +12,30 @@
 /* Indices for lookups in a table of five rows: with repetitions and without row 3. */
 static const int64_t ids[] = {4, 0, 4, 1, 2, 4};
 static const int64_t other_ids[] = {1, 1, 0, 4};
-#define IDS(...) tg_from(TG_I64, ids, __VA_ARGS__)
-#define OTHER_IDS(...) tg_from(TG_I64, other_ids, __VA_ARGS__)
+#define IDS(...) indices(ids, TG_SHAPE(__VA_ARGS__))
+#define OTHER_IDS(...) indices(other_ids, TG_SHAPE(__VA_ARGS__))
+
+index_fault op_index_fault = INDEX_FITS;
+int op_indices_made;
+
+static tg_tensor *indices(const int64_t *id, tg_shape shape)
+{
+    op_indices_made++;
+    if (op_index_fault == INDEX_ABSENT)
+        return NULL;
+    if (op_index_fault == INDEX_FLOATING)
+        return tg_zeros_at(TG_HERE, TG_F64, shape);
+    if (op_index_fault == INDEX_ENDED)
+        tg_step_begin();
+    tg_tensor *index = tg_from_at(TG_HERE, TG_I64, id, shape);
+    if (op_index_fault == INDEX_NEGATIVE)
+        ((int64_t *)index->data)[tg_numel(index) - 1] = -1;
+    if (op_index_fault == INDEX_TOO_LARGE)
+        ((int64_t *)index->data)[tg_numel(index) - 1] = INT64_C(1) << 40;
+    if (op_index_fault == INDEX_ENDED)
+        tg_step_end();
+    return index;
+}
 
 /* ---- the calls ------------------------------------------------------------------------------- */
 
@@ -32,11 +54,13 @@ static const int64_t other_ids[] = {1, 1, 0, 4};
     {                                                                                              \
         return call;                                                                               \
     }
+#define DECISION SAMPLE
 #include "tensor/elementwise.def"
 #include "tests/op_samples.def"
 #undef UNARY
 #undef BINARY
 #undef SAMPLE
+#undef DECISION
 
 /* ---- the table ------------------------------------------------------------------------------- */
 
@@ -66,8 +90,19 @@ static const int64_t other_ids[] = {1, 1, 0, 4};
 #define SAMPLE(op, id, call, ...)                                                                  \
     {#op, #call, apply_##op##_##id, -2, 2,                                                         \
      (int)(sizeof((tg_shape[]){__VA_ARGS__}) / sizeof(tg_shape)), {__VA_ARGS__}},
+#define DECISION SAMPLE
 const op_sample op_samples[] = {
 #include "tensor/elementwise.def"
 #include "tests/op_samples.def"
 };
-const int op_sample_count = sizeof op_samples / sizeof *op_samples;
+const int op_call_count = sizeof op_samples / sizeof *op_samples;
+
+#undef UNARY
+#undef BINARY
+#undef SAMPLE
+#undef DECISION
+#define SAMPLE(...)
+#define DECISION(...) +1
+const int op_sample_count = sizeof op_samples / sizeof *op_samples - (0
+#include "tests/op_samples.def"
+);

@@ -21,6 +21,20 @@ typedef struct op_sample {
 } op_sample;
 
 extern const op_sample op_samples[];
-extern const int op_sample_count;
+extern const int op_sample_count; /* those of ops that have a gradient; they come first */
+extern const int op_call_count;   /* all */
+
+/* How the indices that samples hand in are wrong, for tests of misuse. */
+typedef enum index_fault {
+    INDEX_FITS,
+    INDEX_NEGATIVE,
+    INDEX_TOO_LARGE,
+    INDEX_FLOATING,
+    INDEX_ABSENT,
+    INDEX_ENDED,
+    INDEX_FAULTS
+} index_fault;
+extern index_fault op_index_fault;
+extern int op_indices_made; /* by samples so far */
 
 #endif

@@ -1,5 +1,4 @@
-/* Gradients of all ops, and what they refuse: generated from the table of ops and
- * tests/op_samples.h. */
+/* Gradients of all ops: generated from the table of ops and tests/op_samples.h. */
 #include <criterion/criterion.h>
 #include <math.h>
 #include <stdio.h>
@@ -105,19 +104,6 @@ static void for_each_variant(void (*body)(const variant *v))
             for (int only = 0; s->count > 1 && only < s->count; only++)
                 body(&(variant){s, strided, false, only});
         }
-}
-
-/* ---- every op has a sample ------------------------------------------------------------------- */
-
-Test(ops, every_op__has_a_sample)
-{
-    for (int i = 0; i < tg_op_count; i++) {
-        bool found = tg_op_table[i]->backward == NULL; /* decides, and has no gradient */
-        for (int k = 0; k < op_sample_count && !found; k++)
-            found = strcmp(op_samples[k].op, tg_op_table[i]->name) == 0;
-        cr_expect(found, "%s has no sample in tests/op_samples.def", tg_op_table[i]->name);
-    }
-    cr_expect_gt(tg_op_count, 0);
 }
 
 /* ---- gradients against differences ----------------------------------------------------------- */
@@ -270,76 +256,4 @@ static void compare_operands(const variant *v)
 Test(ops, operands__keep_their_values)
 {
     for_each_variant(compare_operands);
-}
-
-/* ---- operands that no op takes --------------------------------------------------------------- */
-
-typedef enum unfit_kind { ABSENT, ENDED, FAILED, INTEGERS, ROW_SPARSE, UNFIT_KINDS } unfit_kind;
-
-static const char *const unfit_names[] = {"NULL", "of an ended step", "an error tensor", "i64",
-                                          "row-sparse"};
-
-static tg_tensor *unfit(unfit_kind kind, tg_shape shape)
-{
-    if (kind == ENDED)
-        tg_step_begin();
-    tg_tensor *t = kind == ABSENT ? NULL : tg_zeros_at(TG_HERE, TG_F64, shape);
-    if (kind == ENDED)
-        tg_step_end();
-    if (kind == FAILED) {
-        t = tg_view(t, -2);
-        tg_clear_error();
-    }
-    if (kind == INTEGERS)
-        t = tg_zeros_at(TG_HERE, TG_I64, shape);
-    if (kind == ROW_SPARSE)
-        t = tg_scatter_rows(tg_zeros(TG_F64, 0, shape.size[1]), tg_zeros(TG_I64, 0), shape.size[0]);
-    return t;
-}
-
-/* Some ops take whole numbers, to_dense row-sparse tensors, and linear no bias. */
-static bool is_taken(const op_sample *s, int operand, unfit_kind kind)
-{
-    static const char *const movers[] = {"view", "permute", "squeeze", "unsqueeze", "select",
-                                         "narrow", "expand", "reshape", "contiguous", "pad", "cat", "stack",
-                                         "gather", "index_select", "topk", "to_dense"};
-    for (size_t i = 0; kind == INTEGERS && i < sizeof movers / sizeof *movers; i++)
-        if (strcmp(s->op, movers[i]) == 0)
-            return true;
-    if (kind == ROW_SPARSE)
-        return s->operand[operand].ndim != 2 || strcmp(s->op, "to_dense") == 0;
-    return kind == ABSENT && ((operand == 2 && strcmp(s->op, "linear") == 0) ||
-                              (operand > 0 && strcmp(s->op, "layer_norm") == 0));
-}
-
-static void check_refusal(const op_sample *s, int operand, unfit_kind kind)
-{
-    tg_tensor *x[OP_SAMPLE_OPERANDS];
-    for (int i = 0; i < s->count; i++)
-        x[i] = i == operand ? unfit(kind, s->operand[i])
-                            : tg_zeros_at(TG_HERE, TG_F64, s->operand[i]);
-    const tg_tensor *y = s->apply(x);
-    const bool unused = kind == ROW_SPARSE && y == x[operand]; /* the next op will say it */
-    const tg_error *error = tg_last_error();
-    cr_expect(unused || tg_is_error(y), "%s: %s takes x[%d], %s", s->op, s->call, operand,
-              unfit_names[kind]);
-    cr_expect_eq(error->status, unused || kind == FAILED ? TG_OK : TG_EMISUSE,
-                 "%s: %s: x[%d] is %s: %s", s->op, s->call, operand, unfit_names[kind],
-                 error->message);
-    cr_expect(error->status == TG_OK || strstr(error->message, ".def:"), /* where the call stands */
-              "%s: the message does not name the caller's line: %s", s->call, error->message);
-    tg_clear_error();
-}
-
-Test(ops, operands__that_do_not_fit_are_refused)
-{
-    tg_set_misuse(TG_MISUSE_RETURN);
-    for (int i = 0; i < op_sample_count; i++)
-        for (int operand = 0; operand < op_samples[i].count; operand++)
-            for (unfit_kind kind = 0; kind < UNFIT_KINDS; kind++) {
-                tg_step_begin();
-                if (!is_taken(&op_samples[i], operand, kind))
-                    check_refusal(&op_samples[i], operand, kind);
-                tg_step_end();
-            }
 }

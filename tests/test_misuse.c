@@ -1,0 +1,226 @@
+/*
+ * Misuse of every op: generated from the table of ops and tests/op_samples.h.
+ *
+ * Each operand of each sample is replaced by something that is wrong in one way, and so is each
+ * index. The op then gives a message with the caller's line, or a result that has gradients.
+ */
+#include <criterion/criterion.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "autograd/autograd.h"
+#include "autograd/ops.h"
+#include "tests/op_samples.h"
+
+/* ---- what is wrong --------------------------------------------------------------------------- */
+
+/* The first ones must be refused, those from FEWER on may fit some ops. */
+typedef enum fault {
+    ABSENT, ENDED, FAILED, INTEGERS, ROW_SPARSE, OTHER_FLOAT,
+    FEWER, MORE, FIRST_LONGER, LAST_LONGER, EMPTY, EIGHT, ENDLESS,
+    FAULTS
+} fault;
+
+static const char *const fault_name[FAULTS] = {
+    "NULL", "of an ended step", "an error tensor", "i64", "row-sparse", "f32 among f64",
+    "of one dimension less", "of one dimension more", "longer in the first dimension",
+    "longer in the last dimension", "empty", "of eight dimensions", "larger than memory"};
+
+static tg_shape changed(fault f, tg_shape shape)
+{
+    const int first_kept = f == FEWER && shape.ndim > 0 ? 1 : 0;
+    tg_shape other = {.ndim = 0};
+    for (int d = f == MORE ? -1 : f == EIGHT ? shape.ndim - TG_MAX_DIMS : first_kept;
+         d < shape.ndim; d++)
+        other.size[other.ndim++] = d < 0 ? 2 : shape.size[d];
+    if (other.ndim == 0)
+        return other;
+    other.size[0] += f == FIRST_LONGER;
+    other.size[other.ndim - 1] += f == LAST_LONGER;
+    if (f == EMPTY)
+        other.size[0] = 0;
+    return other;
+}
+
+static tg_tensor *zeros(tg_shape shape)
+{
+    return tg_requires_grad(tg_zeros_at(TG_HERE, TG_F64, shape));
+}
+
+static tg_tensor *faulty(fault f, tg_shape shape)
+{
+    tg_tensor *t = NULL;
+    switch (f) {
+    case ABSENT: return NULL;
+    case ENDED:
+        tg_step_begin();
+        t = zeros(shape);
+        tg_step_end();
+        return t;
+    case FAILED:
+        t = tg_view(zeros(shape), -2);
+        tg_clear_error();
+        return t;
+    case INTEGERS: return tg_zeros_at(TG_HERE, TG_I64, shape);
+    case ROW_SPARSE:
+        return tg_scatter_rows(tg_zeros(TG_F64, 0, shape.size[1]), tg_zeros(TG_I64, 0),
+                               shape.size[0]);
+    case OTHER_FLOAT: return tg_zeros_at(TG_HERE, TG_F32, shape);
+    case ENDLESS:
+        shape.ndim += shape.ndim == 0;
+        shape.size[0] = INT64_C(1) << 50;
+        return tg_expand_at(TG_HERE, tg_scalar(TG_F64, 0), shape);
+    default: return zeros(changed(f, shape));
+    }
+}
+
+static bool is_one_of(const char *name, const char *const *list)
+{
+    while (*list && strcmp(*list, name) != 0)
+        list++;
+    return *list != NULL;
+}
+
+/* Some ops take whole numbers, to_dense row-sparse tensors, and linear no bias; topk
+ * and argmax would look through what is larger than memory. */
+static bool is_right(const op_sample *s, int operand, fault f)
+{
+    static const char *const movers[] = {
+        "view", "permute", "squeeze", "unsqueeze", "select", "narrow", "expand", "reshape",
+        "contiguous", "pad", "cat", "stack", "gather", "index_select", "topk", "argmax",
+        "to_dense", NULL};
+    const char *op = s->op;
+    switch (f) {
+    case INTEGERS: return is_one_of(op, movers);
+    case ROW_SPARSE: return s->operand[operand].ndim != 2 || strcmp(op, "to_dense") == 0;
+    case OTHER_FLOAT: return s->count == 1;
+    case ABSENT:
+        return (operand == 2 && strcmp(op, "linear") == 0) ||
+               (operand > 0 && strcmp(op, "layer_norm") == 0);
+    case ENDLESS: return strcmp(op, "topk") == 0 || strcmp(op, "argmax") == 0;
+    default: return false;
+    }
+}
+
+/* ---- what must come of it -------------------------------------------------------------------- */
+
+static void expect_message(const op_sample *s, const char *what)
+{
+    const tg_error *error = tg_last_error();
+    cr_expect_eq(error->status, TG_EMISUSE, "%s: %s, %s: no message", s->op, s->call, what);
+    cr_expect_not_null(strstr(error->message, ".def:"), /* where the call stands */
+                       "%s, %s: the message does not name the caller's line: %s", s->call, what,
+                       error->message);
+}
+
+/* What an op accepts has the gradients of its operands' shapes. */
+static void expect_gradients(const op_sample *s, tg_tensor *const *x, tg_tensor *y,
+                             const char *what)
+{
+    if (y->requires_grad)
+        tg_backward(tg_sum(tg_to_dense(y)));
+    cr_expect_eq(tg_last_error()->status, TG_OK, "%s: %s, %s: %s", s->op, s->call, what,
+                 tg_last_error()->message);
+    for (int i = 0; i < s->count; i++)
+        cr_expect(!x[i] || !x[i]->grad || tg_shape_equal(&x[i]->grad->shape, &x[i]->shape), "%s",
+                  s->call);
+}
+
+/* Whether the op refused it. */
+static bool try_operand(const op_sample *s, int operand, fault f)
+{
+    tg_tensor *x[OP_SAMPLE_OPERANDS];
+    for (int i = 0; i < s->count; i++)
+        x[i] = i == operand ? faulty(f, s->operand[i]) : zeros(s->operand[i]);
+    tg_tensor *y = s->apply(x);
+    const bool refused = tg_is_error(y), given_back = f == ROW_SPARSE && y == x[operand];
+    char what[64];
+    snprintf(what, sizeof what, "x[%d] %s", operand, fault_name[f]);
+    cr_expect(refused || given_back || f >= FEWER, "%s: %s takes %s", s->op, s->call, what);
+    if (refused && f != FAILED)
+        expect_message(s, what);
+    if (!refused && !given_back && f != ENDLESS)
+        expect_gradients(s, x, y, what);
+    tg_clear_error();
+    return refused;
+}
+
+/* Ops that take operands of every shape. */
+static bool takes_any_shape(const tg_op *op)
+{
+    static const char *const any[] = {
+#define UNARY(name, ...) #name,
+#define BINARY(name, ...)
+#include "tensor/elementwise.def"
+#undef UNARY
+#undef BINARY
+        "contiguous", "to_dense", NULL};
+    return is_one_of(op->name, any);
+}
+
+/* How many operands of wrong shape the sample refuses. */
+static int try_sample(const op_sample *s)
+{
+    int by_shape = 0;
+    for (int operand = 0; operand < s->count; operand++)
+        for (fault f = 0; f < FAULTS; f++) {
+            tg_step_begin();
+            const bool refused = !is_right(s, operand, f) && try_operand(s, operand, f);
+            by_shape += refused && f >= FEWER && f < ENDLESS;
+            tg_step_end();
+        }
+    return by_shape;
+}
+
+Test(misuse, operands__of_every_op_are_named_or_have_gradients)
+{
+    enum { MOST = 200 };
+    int samples[MOST] = {0}, by_shape[MOST] = {0};
+    cr_assert_lt(tg_op_count, MOST);
+    tg_set_misuse(TG_MISUSE_RETURN);
+    for (int i = 0; i < op_call_count; i++) {
+        int k = 0; /* the op in the table; a function made of ops is not there */
+        while (k < tg_op_count && strcmp(op_samples[i].op, tg_op_table[k]->name) != 0)
+            k++;
+        samples[k]++;
+        by_shape[k] += try_sample(&op_samples[i]);
+    }
+    for (int k = 0; k < tg_op_count; k++) {
+        const char *name = tg_op_table[k]->name;
+        cr_expect_gt(samples[k], 0, "%s has no sample in tests/op_samples.def", name);
+        cr_expect(by_shape[k] > 0 || takes_any_shape(tg_op_table[k]), "%s: no shape is refused",
+                  name);
+    }
+}
+
+/* ---- indices --------------------------------------------------------------------------------- */
+
+Test(misuse, indices__of_every_op_are_named)
+{
+    static const char *const name[INDEX_FAULTS] = {"as it should be", "negative", "too large",
+                                                   "f64", "NULL", "of an ended step"};
+    int tried = 0;
+    tg_set_misuse(TG_MISUSE_RETURN);
+    for (int i = 0; i < op_call_count; i++)
+        for (index_fault f = INDEX_NEGATIVE; f < INDEX_FAULTS; f++) {
+            const op_sample *s = &op_samples[i];
+            tg_tensor *x[OP_SAMPLE_OPERANDS];
+            if (strcmp(s->op, "where") == 0 && (f == INDEX_NEGATIVE || f == INDEX_TOO_LARGE))
+                continue; /* true as any other number but 0 */
+            tg_step_begin();
+            for (int operand = 0; operand < s->count; operand++)
+                x[operand] = zeros(s->operand[operand]);
+            const int before = op_indices_made;
+            op_index_fault = f;
+            const tg_tensor *y = s->apply(x);
+            if (op_indices_made > before) {
+                tried++;
+                cr_expect(tg_is_error(y), "%s: %s takes an index %s", s->op, s->call, name[f]);
+                expect_message(s, name[f]);
+            }
+            tg_clear_error();
+            tg_step_end();
+        }
+    op_index_fault = INDEX_FITS;
+    cr_expect_gt(tried, 100);
+}
