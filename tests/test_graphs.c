@@ -28,6 +28,13 @@ enum { REGISTERS = 100, WORDS = 600, GRAPHS = 240, SEED = 20 };
     CALL(silu, tg_silu(x[0]))                                                                      \
     CALL(gelu, tg_gelu(x[0]))                                                                      \
     CALL(clamp, tg_clamp(x[0], n[0], n[1]))                                                        \
+    CALL(dropout, dropout_at(x[0], n[0], n[1]))                                                    \
+    CALL(add_scalar, tg_add_scalar(x[0], n[0]))                                                    \
+    CALL(sub_scalar, tg_sub_scalar(x[0], n[0]))                                                    \
+    CALL(mul_scalar, tg_mul_scalar(x[0], n[0]))                                                    \
+    CALL(div_scalar, tg_div_scalar(x[0], n[0]))                                                    \
+    CALL(pow_scalar, tg_pow_scalar(x[0], n[0]))                                                    \
+    CALL(leaky_relu_scalar, tg_leaky_relu_scalar(x[0], n[0]))                                      \
     CALL(add, tg_add(x[0], x[1]))                                                                  \
     CALL(sub, tg_sub(x[0], x[1]))                                                                  \
     CALL(mul, tg_mul(x[0], x[1]))                                                                  \
@@ -39,7 +46,14 @@ enum { REGISTERS = 100, WORDS = 600, GRAPHS = 240, SEED = 20 };
     CALL(huber, tg_huber(x[0], x[1]))                                                              \
     CALL(leaky_relu, tg_leaky_relu(x[0], x[1]))                                                    \
     CALL(logit_cross_entropy, tg_logit_cross_entropy(x[0], x[1]))                                  \
+    CALL(clamp_min, tg_clamp_min(x[0], x[1]))                                                      \
+    CALL(clamp_max, tg_clamp_max(x[0], x[1]))                                                      \
+    CALL(eq, tg_eq(x[0], x[1]))                                                                    \
+    CALL(ne, tg_ne(x[0], x[1]))                                                                    \
     CALL(lt, tg_lt(x[0], x[1]))                                                                    \
+    CALL(le, tg_le(x[0], x[1]))                                                                    \
+    CALL(gt, tg_gt(x[0], x[1]))                                                                    \
+    CALL(ge, tg_ge(x[0], x[1]))                                                                    \
     CALL(where, tg_where(x[0], x[1], x[2]))                                                        \
     CALL(unsqueeze, tg_unsqueeze(x[0], INT(0)))                                                    \
     CALL(squeeze, tg_squeeze(x[0], INT(0)))                                                        \
@@ -49,6 +63,10 @@ enum { REGISTERS = 100, WORDS = 600, GRAPHS = 240, SEED = 20 };
     CALL(select, tg_select(x[0], INT(0), INT(1)))                                                  \
     CALL(contiguous, tg_contiguous(x[0]))                                                          \
     CALL(view, tg_view(x[0], INT(0)))                                                              \
+    CALL(reshape, tg_reshape(x[0], INT(0), INT(1)))                                                \
+    CALL(pad, tg_pad(x[0], INT(0), INT(1), INT(2)))                                                \
+    CALL(sum_to, tg_sum_to_at(TG_HERE, x[0], list))                                                \
+    CALL(argmax, tg_argmax(x[0], INT(0), true))                                                    \
     CALL(split, last_part(x[0], INT(0), INT(1)))                                                   \
     CALL(index_select, tg_index_select(x[0], INT(0), x[1]))                                        \
     CALL(permute, tg_permute_at(TG_HERE, x[0], list))                                              \
@@ -72,12 +90,20 @@ enum { REGISTERS = 100, WORDS = 600, GRAPHS = 240, SEED = 20 };
     CALL(linear, tg_linear(x[0], x[1], x[2]))                                                      \
     CALL(embedding, tg_embedding(x[0], x[1]))                                                      \
     CALL(embedding_bag, tg_embedding_bag(x[0], x[1], INT(0)))                                      \
+    CALL(scatter_rows, tg_to_dense(tg_scatter_rows(x[0], x[1], INT(0))))                           \
     CALL(mse_loss, tg_mse_loss(x[0], x[1]))                                                        \
     CALL(l1_loss, tg_l1_loss(x[0], x[1]))                                                          \
     CALL(huber_loss, tg_huber_loss(x[0], x[1], n[0]))                                              \
     CALL(bce_with_logits_loss, tg_bce_with_logits_loss(x[0], x[1]))                                \
     CALL(bpr_loss, tg_bpr_loss(x[0], x[1]))                                                        \
     CALL(cross_entropy, tg_cross_entropy(x[0], x[1]))
+
+#define CALL(name, expression) CALL_##name,
+enum { CALLS(CALL) CALL_COUNT };
+#undef CALL
+#define CALL(name, expression) #name,
+static const char *const call_names[] = {CALLS(CALL)};
+#undef CALL
 
 static tg_tensor *last_part(tg_tensor *x, int dim, int64_t size)
 {
@@ -86,12 +112,18 @@ static tg_tensor *last_part(tg_tensor *x, int dim, int64_t size)
     return part[count - 1];
 }
 
+static tg_tensor *dropout_at(tg_tensor *x, double p, double position)
+{
+    *tg_default_rng() = (tg_rng){.seed = SEED + 1, .position = (uint64_t)position};
+    return tg_dropout(x, p, true);
+}
+
 /* ---- running --------------------------------------------------------------------------------- */
 
 typedef struct machine {
     tg_dtype dtype;
     double allowed;
-    int graph, compared;
+    int graph, compared, calls[CALL_COUNT];
     tg_tensor *r[REGISTERS];
     tg_rng rng;
 } machine;
@@ -140,8 +172,10 @@ static void call(machine *m, const char *op, char **word, int count)
             rest.size[k - 1] = (int64_t)n[k];
     }
 #define CALL(name, expression)                                                                     \
-    if (strcmp(op, #name) == 0)                                                                    \
-        y = expression;
+    if (strcmp(op, #name) == 0) {                                                                  \
+        y = expression;                                                                            \
+        m->calls[CALL_##name]++;                                                                   \
+    }
     CALLS(CALL)
 #undef CALL
     cr_assert(y && !tg_is_error(y), "graph %d: %s: %s", m->graph, op, tg_last_error()->message);
@@ -196,8 +230,8 @@ static void run_line(machine *m, char *line)
     if (strcmp(op, "graph") == 0) {
         tg_step_end();
         tg_step_begin();
-        *m = (machine){.dtype = m->dtype, .allowed = m->allowed, .compared = m->compared,
-                       .graph = number, .rng = {.seed = SEED, .position = (uint64_t)number << 20}};
+        m->graph = number;
+        m->rng = (tg_rng){.seed = SEED, .position = (uint64_t)number << 20};
     } else if (strcmp(op, "leaf") == 0 || strcmp(op, "ids") == 0) {
         make_register(m, *op == 'l', word + 1, count - 1);
     } else if (strcmp(op, "value") == 0) {
@@ -207,6 +241,20 @@ static void run_line(machine *m, char *line)
         compare(m, op, m->r[number]->grad, word + 1, count - 1);
     } else {
         call(m, op, word + 1, count - 1);
+    }
+}
+
+/* Calls of every name, and by one of them every op. */
+static void expect_every_op(const machine *m)
+{
+    for (int i = 0; i < CALL_COUNT; i++)
+        cr_expect_gt(m->calls[i], 0, "%s is in no graph", call_names[i]);
+    for (int k = 0; k < tg_op_count; k++) {
+        const char *op = tg_op_table[k]->name;
+        bool found = strcmp(op, "max_to") == 0 || strcmp(op, "to_dense") == 0; /* by max_dim, ... */
+        for (int i = 0; i < CALL_COUNT && !found; i++)
+            found = strcmp(op, call_names[i]) == 0;
+        cr_expect(found, "%s: no call of it in tests/test_graphs.c", op);
     }
 }
 
@@ -224,6 +272,7 @@ static void run_graphs(tg_dtype dtype, double allowed)
     fclose(file);
     cr_expect_eq(m.graph, GRAPHS - 1);
     cr_expect_gt(m.compared, 3 * GRAPHS);
+    expect_every_op(&m);
 }
 
 Test(graphs, f64__agrees_with_pytorch)

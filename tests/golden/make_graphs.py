@@ -29,7 +29,8 @@ class Graph:
         self.leaves = []
         self.random = random.Random(1000 * SEED + number)
         self.words = Masks(SEED)
-        self.words.position = number << 20
+        self.masks = Masks(SEED + 1)
+        self.words.position = self.masks.position = number << 20
 
     def uniform(self, count):
         """The low 53 bits of successive Philox blocks (seed 20, from position graph << 20)."""
@@ -75,11 +76,19 @@ class Graph:
 def unary(g, a):
     x = g.registers[a]
     name = g.random.choice(["neg", "abs", "square", "exp", "relu", "sigmoid", "tanh", "softplus",
-                            "silu", "gelu", "sqrt", "log", "clamp"])
+                            "silu", "gelu", "sqrt", "log", "clamp", "dropout", "scalar"])
     if name in ("sqrt", "log"):
         a = g.positive(a)
         x = g.registers[a]
         return g.op(name, [a], [], getattr(torch, name)(x))
+    if name == "dropout":
+        position = g.masks.position
+        return g.op(name, [a], [0.5, position], x * g.masks.draw(x.shape, 0.5).double())
+    if name == "scalar":
+        name, number = g.random.choice([("add", 0.7), ("sub", 1.5), ("mul", -0.6), ("div", 1.7),
+                                        ("pow", 2.0), ("leaky_relu", 0.1)])
+        value = F.leaky_relu(x, number) if name == "leaky_relu" else getattr(torch, name)(x, number)
+        return g.op(name + "_scalar", [a], [number], value)
     if name == "clamp":
         return g.op(name, [a], [-0.7, 1.1], x.clamp(-0.7, 1.1))
     by_name = {"softplus": F.softplus, "silu": F.silu, "gelu": F.gelu}
@@ -100,7 +109,8 @@ def operand_for(g, a):
 def binary(g, a):
     b = operand_for(g, a)
     name = g.random.choice(["add", "sub", "mul", "div", "pow", "minimum", "maximum", "where",
-                            "squared_error", "huber", "leaky_relu", "logit_cross_entropy"])
+                            "squared_error", "huber", "leaky_relu", "logit_cross_entropy",
+                            "clamp_min", "clamp_max"])
     if name == "div":
         b = g.positive(b)
     if name == "pow":
@@ -112,8 +122,13 @@ def binary(g, a):
     if name in ("add", "sub", "mul", "div", "pow", "minimum", "maximum"):
         return g.op(name, [a, b], [], getattr(torch, name)(x, y))
     if name == "where":
-        c = g.op("lt", [a, b], [], (x < y).long())
-        return g.op(name, [c, a, b], [], torch.where(x < y, x, y))
+        relation = g.random.choice(["eq", "ne", "lt", "le", "gt", "ge"])
+        holds = getattr(torch, relation)(x, y)
+        c = g.op(relation, [a, b], [], holds.long())
+        return g.op(name, [c, a, b], [], torch.where(holds, x, y))
+    if name in ("clamp_min", "clamp_max"):
+        x, y = torch.broadcast_tensors(x, y)
+        return g.op(name, [a, b], [], torch.where(x < y if name == "clamp_min" else x > y, y, x))
     if name == "squared_error":
         return g.op(name, [a, b], [], (x - y) ** 2)
     if name == "huber":
@@ -129,13 +144,15 @@ def shape(g, a):
     n = x.dim()
     choices = ["unsqueeze", "cat", "stack"]
     if n >= 1:
-        choices += ["narrow", "select", "view", "split", "index_select"]
+        choices += ["narrow", "select", "view", "split", "index_select", "pad", "sum_to"]
     if n >= 2:
-        choices += ["permute", "transpose", "gather", "scatter_add"]
+        choices += ["permute", "transpose", "gather", "scatter_add", "argmax", "reshape"]
     if 1 in x.shape:
         choices += ["squeeze", "expand"]
     if n >= 3:
         choices = [c for c in choices if c not in ("unsqueeze", "stack")]
+    elif n >= 1:
+        choices += ["expand"]
     name = g.random.choice(choices)
     d = g.random.randrange(n) if n else 0
     signed = d - n if g.random.random() < 0.5 else d  # the same dimension, from the end
@@ -159,6 +176,20 @@ def shape(g, a):
     if name == "view":
         c = g.op("contiguous", [a], [], x.contiguous())
         return g.op(name, [c], [-1], x.contiguous().view(-1))
+    if name == "reshape":  # of what is not contiguous
+        t = g.op("transpose", [a], [0, n - 1], x.transpose(0, n - 1))
+        x = x.transpose(0, n - 1)
+        return g.op(name, [t], [x.shape[0], -1], x.reshape(x.shape[0], -1))
+    if name == "pad":
+        before, after = g.random.randint(0, 2), g.random.randint(0, 2)
+        around = [0, 0] * (n - 1 - d) + [before, after]
+        return g.op(name, [a], [signed, before, before + x.shape[d] + after], F.pad(x, around))
+    if name == "sum_to":
+        sizes = [1 if g.random.random() < 0.5 else s for s in x.shape][g.random.randint(0, n):]
+        return g.op(name, [a], sizes, x.sum_to_size(sizes) if sizes else x.sum())
+    if name == "argmax":  # the largest, looked up
+        i = g.op(name, [a], [signed], x.argmax(d, keepdim=True))
+        return g.op("gather", [a, i], [signed], x.gather(d, g.registers[i]))
     if name == "split":  # its last part
         size = g.random.randint(1, x.shape[d])
         return g.op(name, [a], [signed, size], x.split(size, d)[-1])
@@ -183,7 +214,7 @@ def shape(g, a):
     if name == "squeeze":
         d = list(x.shape).index(1)
         return g.op(name, [a], [d], x.squeeze(d))
-    wide = [3 if s == 1 else s for s in x.shape]
+    wide = ([2] if n < 3 else []) + [3 if s == 1 else s for s in x.shape]
     return g.op("expand", [a], wide, x.expand(wide))
 
 
@@ -234,6 +265,11 @@ def lookup(g, _):
     table = g.leaf([rows, dim])
     index = g.ids(rows, [g.random.randint(1, 3), g.random.randint(1, 3)])
     x = F.embedding(g.registers[index], g.registers[table])
+    if g.random.random() < 0.3:  # the other way round: rows added up in a table
+        r = g.op("embedding", [table, index], [], x)
+        into = torch.zeros(rows, dim, dtype=torch.float64)
+        into = into.index_add(0, g.registers[index].reshape(-1), x.reshape(-1, dim))
+        return g.op("scatter_rows", [r, index], [rows], into)
     if g.random.random() < 0.5:
         return g.op("embedding", [table, index], [], x)
     mean = g.random.random() < 0.5
