@@ -202,7 +202,7 @@ static tg_tensor *to_dense_forward(const tg_node *n)
     if (tg_is_error(y))
         return y;
     const int64_t count = tg_numel(x->rows), *row = x->rows->data;
-    const size_t bytes = (size_t)x->stride[0] * tg_dtype_size(x->dtype);
+    const size_t bytes = (size_t)x->shape.size[1] * tg_dtype_size(x->dtype);
     for (int64_t i = 0; i < count; i++)
         memcpy((char *)y->data + (size_t)row[i] * bytes, (const char *)x->data + (size_t)i * bytes,
                bytes);
