@@ -150,8 +150,8 @@ static double size_of(double analytic, double numeric)
     return fmax(1, fmax(fabs(analytic), fabs(numeric)));
 }
 
-/* The slope that `analytic` is to be compared with. Curvature lets the sides differ in proportion to
- * the step, a kink does not. */
+/* The slope that `analytic` is to be compared with. Curvature lets the sides differ in proportion
+ * to the step, a kink does not. */
 static double numeric_of(const check *c, const line *l, double analytic, bool *is_kink)
 {
     double h = 1e-6;

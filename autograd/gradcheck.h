@@ -8,8 +8,8 @@
  *
  * L is the sum of the function's output weighted with fixed random numbers, so that a function of
  * any output shape is checked in one go and errors do not cancel. Elements are moved one at a time;
- * an input of more than TG_GRADCHECK_ELEMENTS as a whole, along TG_GRADCHECK_DIRECTIONS fixed random
- * directions of steps +-h: there the analytic value is the sum of the gradient times the direction.
+ * an input of more than TG_GRADCHECK_ELEMENTS as a whole, along TG_GRADCHECK_DIRECTIONS fixed
+ * random directions of steps +-h: there the analytic value is the sum of gradient times direction.
  *
  * Where the slopes from the two sides differ, and still do with a sixteenth of h, there is a kink,
  * as in relu at 0. A gradient between the two slopes is then right, and the kink is counted.

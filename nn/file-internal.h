@@ -1,5 +1,5 @@
 /*
- * file-internal.h: writing a file so that a failure spoils nothing; not for programs
+ * file-internal.h: what readers and writers of files share; not for programs
  */
 #ifndef TG_FILE_INTERNAL_H
 #define TG_FILE_INTERNAL_H
@@ -17,5 +17,7 @@ tg_status tg_file_write(const char *path, tg_file_writer write, const void *cont
 
 /* The elements of t, row-major, as they lie in memory; 0 or an errno. */
 int tg_file_write_tensor(FILE *file, const tg_tensor *t);
+
+bool tg_is_utf8(const char *text);
 
 #endif

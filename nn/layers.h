@@ -3,9 +3,9 @@
  *
  * Parameters have tg_default_dtype() and are drawn from tg_default_rng(). Dropout and activations
  * need no layer: they are ops, tg_dropout(x, p, tg_training(m)); but there are some for
- * tg_sequential. To start from other values, fill the parameters: tg_fill_normal(m->weight, 0, 0.01)
- * of tensor/random.h, or with nn/init.h. Layers without a function of their own are called by
- * tg_forward(m, x).
+ * tg_sequential. To start from other values, fill the parameters: with nn/init.h, or
+ * tg_fill_normal(m->weight, 0, 0.01) of tensor/random.h. Layers without a function of their own are
+ * called by tg_forward(m, x).
  */
 #ifndef TG_NN_LAYERS_H
 #define TG_NN_LAYERS_H

@@ -7,7 +7,6 @@
 #include <string.h>
 
 #include "nn/file-internal.h"
-#include "nn/json-internal.h"
 
 /* Here is the writer; safetensors_load.c is the reader. Both move numbers as they lie in memory. */
 #if __BYTE_ORDER__ != __ORDER_LITTLE_ENDIAN__
@@ -16,19 +15,55 @@
 
 /* ---- header ---------------------------------------------------------------------------------- */
 
-/* What a reader would refuse is refused here, before anything is written. */
+/* The length of the UTF-8 character at s; 0 where it is none: a wrong or missing byte, a longer
+ * form than needed, a surrogate, above U+10FFFF. */
+static size_t utf8_length(const unsigned char *s)
+{
+    if (s[0] < 0x80)
+        return 1;
+    if (s[0] < 0xC2 || s[0] > 0xF4)
+        return 0;
+    const size_t length = s[0] < 0xE0 ? 2 : s[0] < 0xF0 ? 3 : 4;
+    for (size_t i = 1; i < length; i++)
+        if ((s[i] & 0xC0) != 0x80)
+            return 0;
+    const bool excluded = (s[0] == 0xE0 && s[1] < 0xA0) || (s[0] == 0xED && s[1] > 0x9F) ||
+                          (s[0] == 0xF0 && s[1] < 0x90) || (s[0] == 0xF4 && s[1] > 0x8F);
+    return excluded ? 0 : length;
+}
+
+bool tg_is_utf8(const char *text)
+{
+    const unsigned char *s = (const unsigned char *)text;
+    while (*s && utf8_length(s) > 0)
+        s += utf8_length(s);
+    return *s == '\0';
+}
+
+/* A name must be UTF-8 and the first of its kind. */
+static tg_status check_name(const char *path, const char *name, bool is_first)
+{
+    if (!tg_is_utf8(name))
+        return tg_failure(TG_EFORMAT, "%s: the name \"%.80s\" is not UTF-8", path, name);
+    if (!is_first || strcmp(name, "__metadata__") == 0)
+        return tg_failure(TG_EFORMAT, "%s: the name \"%.80s\" is taken", path, name);
+    return TG_OK;
+}
+
+/* What other readers would refuse is refused here, before anything is written. */
 static tg_status check_state(const char *path, const tg_state_dict *state)
 {
-    tg_status status = tg_json_check_keys(path, state->entry, state->count, sizeof *state->entry);
-    if (status == TG_OK)
-        status = tg_json_check_keys(path, state->note, state->notes, sizeof *state->note);
-    if (status == TG_OK && tg_state_dict_get(state, "__metadata__"))
-        status = tg_failure(TG_EFORMAT, "%s: a tensor is named __metadata__; expected another name",
-                            path);
-    for (int64_t i = 0; i < state->notes && status == TG_OK; i++)
-        if (!tg_json_is_utf8(state->note[i].value))
-            status = tg_failure(TG_EFORMAT, "%s: the note \"%.80s\" is not UTF-8", path,
-                                state->note[i].key);
+    tg_status status = TG_OK;
+    for (int64_t i = 0; i < state->count && status == TG_OK; i++) {
+        const tg_state_entry *e = &state->entry[i];
+        status = check_name(path, e->name, tg_state_dict_get(state, e->name) == e->tensor);
+    }
+    for (int64_t i = 0; i < state->notes && status == TG_OK; i++) {
+        const tg_state_note *n = &state->note[i];
+        status = check_name(path, n->key, tg_state_dict_get_note(state, n->key) == n->value);
+        if (status == TG_OK && !tg_is_utf8(n->value))
+            status = tg_failure(TG_EFORMAT, "%s: the note \"%.80s\" is not UTF-8", path, n->key);
+    }
     return status;
 }
 
@@ -37,14 +72,29 @@ static size_t tensor_bytes(const tg_tensor *t)
     return (size_t)tg_numel(t) * tg_dtype_size(t->dtype);
 }
 
+/* In quotes, escaped. */
+static void write_string(FILE *file, const char *text)
+{
+    fputc('"', file);
+    for (; *text; text++) {
+        if (*text == '"' || *text == '\\')
+            fprintf(file, "\\%c", *text);
+        else if ((unsigned char)*text < ' ')
+            fprintf(file, "\\u%04x", (unsigned)*text);
+        else
+            fputc(*text, file);
+    }
+    fputc('"', file);
+}
+
 static void write_notes(FILE *file, const tg_state_dict *state)
 {
     fputs("\"__metadata__\":{", file);
     for (int64_t i = 0; i < state->notes; i++) {
         fputs(i > 0 ? "," : "", file);
-        tg_json_write_string(file, state->note[i].key);
+        write_string(file, state->note[i].key);
         fputc(':', file);
-        tg_json_write_string(file, state->note[i].value);
+        write_string(file, state->note[i].value);
     }
     fputc('}', file);
 }
@@ -53,7 +103,7 @@ static void write_entry(FILE *file, const tg_state_entry *entry, size_t begin)
 {
     static const char *const dtype[] = {[TG_F32] = "F32", [TG_F64] = "F64", [TG_I64] = "I64"};
     const tg_tensor *t = entry->tensor;
-    tg_json_write_string(file, entry->name);
+    write_string(file, entry->name);
     fprintf(file, ":{\"dtype\":\"%s\",\"shape\":[", dtype[t->dtype]);
     for (int i = 0; i < t->shape.ndim; i++)
         fprintf(file, "%s%" PRId64, i > 0 ? "," : "", t->shape.size[i]);

@@ -1,3 +1,10 @@
+/*
+ * Reading safetensors. The header is text that nobody has checked. After a failure the functions
+ * below do nothing, so that they can be called one after the other; the reason is in
+ * tg_last_error():
+ *
+ *     model.safetensors: header byte 57: expected ':'
+ */
 #include "nn/safetensors.h"
 
 #include <errno.h>
@@ -7,282 +14,297 @@
 #include <string.h>
 #include <sys/stat.h>
 
-#include "nn/json-internal.h"
+#include "nn/file-internal.h"
 
-/* The bound that the format's own library sets. */
-#define MAX_HEADER 100000000
+#define MAX_BYTES 0x1p56 /* more than any machine has, and far from an overflow */
 
-/* More than any machine has, and far from an overflow. */
-#define MAX_BYTES (INT64_C(1) << 56)
+typedef struct reader {
+    const char *path;
+    FILE *file;
+    char *text;         /* the header, ended by NUL */
+    const char *at;     /* the next byte of it */
+    int64_t data_start; /* place in the file */
+    int64_t data_size, data_read;
+    tg_state_dict *state;
+    tg_status status;
+} reader;
 
-/* ---- the header: one record a tensor --------------------------------------------------------- */
+#define fail(r, kind, ...) ((r)->status = (r)->status ? (r)->status : tg_failure(kind, __VA_ARGS__))
+
+static void reject(reader *r, const char *expected)
+{
+    fail(r, TG_EFORMAT, "%s: header byte %td: expected %s", r->path, r->at - r->text, expected);
+}
+
+/* ---- JSON: objects, strings, lists of whole numbers ------------------------------------------ */
+
+/* Step over `c` if it comes next. */
+static bool take(reader *r, char c)
+{
+    r->at += strspn(r->at, " \t\r\n");
+    if (r->status != TG_OK || *r->at != c)
+        return false;
+    r->at++;
+    return true;
+}
+
+static void expect(reader *r, char c)
+{
+    if (!take(r, c))
+        reject(r, (const char[]){'\'', c, '\'', '\0'});
+}
+
+/* The code of \uXXXX; 0 where it is none. */
+static uint32_t unicode(const char *s)
+{
+    char digits[5] = "";
+    if (s[0] != '\\' || s[1] != 'u' || strspn(s + 2, "0123456789abcdefABCDEF") < 4)
+        return 0;
+    memcpy(digits, s + 2, 4);
+    return (uint32_t)strtoul(digits, NULL, 16);
+}
+
+/* One of \n and its like, or \uXXXX, or \uXXXX\uXXXX for what lies above U+FFFF. */
+static void escape(reader *r, char **out)
+{
+    static const char escapes[] = "\"\\/bfnrt", meaning[] = "\"\\/\b\f\n\r\t";
+    const char *known = r->at[1] ? strchr(escapes, r->at[1]) : NULL;
+    if (known) {
+        *(*out)++ = meaning[known - escapes];
+        r->at += 2;
+        return;
+    }
+    uint32_t code = unicode(r->at);
+    const uint32_t low = code >= 0xD800 && code < 0xDC00 ? unicode(r->at + 6) : 0;
+    if (low >= 0xDC00 && low < 0xE000)
+        code = 0x10000 + ((code - 0xD800) << 10) + (low - 0xDC00);
+    if (code == 0 || (code >= 0xD800 && code < 0xE000)) {
+        reject(r, "an escape that stands for a character");
+        return;
+    }
+    static const unsigned char lead[] = {0, 0xC0, 0xE0, 0xF0};
+    const int more = code < 0x80 ? 0 : code < 0x800 ? 1 : code < 0x10000 ? 2 : 3;
+    *(*out)++ = (char)(lead[more] | code >> 6 * more);
+    for (int i = more - 1; i >= 0; i--)
+        *(*out)++ = (char)(0x80 | (code >> 6 * i & 0x3F));
+    r->at += low ? 12 : 6;
+}
+
+/* The caller frees it; NULL after a failure. */
+static char *string(reader *r)
+{
+    expect(r, '"');
+    const char *end = r->at; /* of what is between the quotes; it means no more bytes than it has */
+    while (*end && *end != '"')
+        end += *end == '\\' && end[1] ? 2 : 1;
+    char *text = malloc((size_t)(end - r->at) + 1), *out = text;
+    if (!text)
+        fail(r, TG_ENOMEM, "%s: no memory for its header", r->path);
+    while (r->status == TG_OK && r->at < end) {
+        if (*r->at == '\\')
+            escape(r, &out);
+        else
+            *out++ = *r->at++;
+    }
+    if (text)
+        *out = '\0';
+    if (r->status == TG_OK && !tg_is_utf8(text))
+        reject(r, "UTF-8 before it");
+    expect(r, '"');
+    if (r->status == TG_OK)
+        return text;
+    free(text);
+    return NULL;
+}
+
+/* A list of whole numbers from 0 on: the first `room` of them; gives how many there are. */
+static int integers(reader *r, int64_t *value, int room)
+{
+    int count = 0;
+    expect(r, '[');
+    if (take(r, ']'))
+        return 0;
+    do {
+        r->at += strspn(r->at, " \t\r\n");
+        char *end = (char *)r->at;
+        const long long v = strtoll(r->at, &end, 10);
+        if (*r->at < '0' || *r->at > '9')
+            reject(r, "a whole number from 0 on");
+        if (count < room)
+            value[count] = v;
+        count++;
+        r->at = end;
+    } while (take(r, ','));
+    expect(r, ']');
+    return count;
+}
+
+/* Calls `member` for each key, to read its value. */
+static void object(reader *r, void (*member)(reader *r, const char *key, void *context),
+                   void *context)
+{
+    expect(r, '{');
+    if (take(r, '}'))
+        return;
+    do {
+        char *key = string(r);
+        expect(r, ':');
+        if (r->status == TG_OK)
+            member(r, key, context);
+        free(key);
+    } while (take(r, ','));
+    expect(r, '}');
+}
+
+/* ---- tensors --------------------------------------------------------------------------------- */
 
 typedef struct record {
-    char *name;
-    tg_dtype dtype;
+    const char *name;
+    int dtype, offsets; /* -1, 0: not read yet */
     tg_shape shape;
-    int64_t begin, end; /* of its data, in bytes from the end of the header */
-    unsigned seen;      /* a bit for each member that has been read */
+    int64_t place[2]; /* of its data, in bytes from the end of the header */
 } record;
 
-typedef struct header {
-    record *record;
-    int64_t count, capacity;
-    tg_state_dict *state; /* takes the notes */
-    bool has_notes;
-} header;
-
-static bool read_dtype(tg_json *j, record *r)
+static void record_member(reader *r, const char *key, void *context)
 {
     static const char *const known[] = {[TG_F32] = "F32", [TG_F64] = "F64", [TG_I64] = "I64"};
-    char *text = tg_json_string(j);
-    if (!text)
-        return false;
-    int i = 0;
-    while (i < 3 && strcmp(text, known[i]) != 0)
-        i++;
-    if (i == 3)
-        tg_json_fail(j, "%.80s: dtype %.20s; expected F32, F64 or I64", r->name, text);
-    r->dtype = (tg_dtype)i;
-    free(text);
-    return i < 3;
-}
-
-static bool read_shape(tg_json *j, record *r)
-{
-    if (!tg_json_integers(j, r->shape.size, TG_MAX_DIMS, &r->shape.ndim))
-        return false;
-    return r->shape.ndim <= TG_MAX_DIMS ||
-           tg_json_fail(j, "%.80s: %d dimensions; expected at most %d", r->name, r->shape.ndim,
-                        TG_MAX_DIMS);
-}
-
-static bool read_offsets(tg_json *j, record *r)
-{
-    int64_t offset[2];
-    int count;
-    if (!tg_json_integers(j, offset, 2, &count))
-        return false;
-    if (count != 2)
-        return tg_json_fail(j, "%.80s: %d data_offsets; expected 2", r->name, count);
-    r->begin = offset[0];
-    r->end = offset[1];
-    return true;
-}
-
-static bool record_member(tg_json *j, const char *key, void *context)
-{
-    static const struct {
-        const char *key;
-        bool (*read)(tg_json *j, record *r);
-    } known[] = {{"dtype", read_dtype}, {"shape", read_shape}, {"data_offsets", read_offsets}};
-    record *r = context;
-    for (int i = 0; i < 3; i++)
-        if (strcmp(key, known[i].key) == 0 && !(r->seen & 1u << i)) {
-            r->seen |= 1u << i;
-            return known[i].read(j, r);
-        }
-    return tg_json_fail(j, "%.80s: member \"%.20s\"; expected dtype, shape and data_offsets, once",
-                        r->name, key);
-}
-
-/* The data that a shape asks for; -1 where it is beyond MAX_BYTES. A size 0 counts as 1 on the way,
- * since strides are products of the other sizes. */
-static int64_t record_bytes(const record *r)
-{
-    int64_t bytes = (int64_t)tg_dtype_size(r->dtype);
-    bool empty = false;
-    for (int i = 0; i < r->shape.ndim; i++) {
-        const int64_t size = r->shape.size[i];
-        empty = empty || size == 0;
-        if (size > 0 && bytes > MAX_BYTES / size)
-            return -1;
-        bytes *= size > 0 ? size : 1;
+    record *t = context;
+    if (strcmp(key, "shape") == 0) {
+        t->shape.ndim = integers(r, t->shape.size, TG_MAX_DIMS);
+    } else if (strcmp(key, "data_offsets") == 0) {
+        t->offsets = integers(r, t->place, 2);
+    } else if (strcmp(key, "dtype") == 0) {
+        char *text = string(r);
+        for (int i = TG_F32; text && i <= TG_I64; i++)
+            if (strcmp(text, known[i]) == 0)
+                t->dtype = i;
+        if (text && t->dtype < 0)
+            fail(r, TG_EFORMAT, "%s: %.80s: dtype %.20s; expected F32, F64 or I64", r->path,
+                 t->name, text);
+        free(text);
+    } else {
+        reject(r, "dtype, shape or data_offsets");
     }
-    return empty ? 0 : bytes;
 }
 
-static bool check_record(tg_json *j, const record *r)
+/* The bytes that dtype and shape ask for; -1 where they are too many, or strides would be. */
+static int64_t bytes_of(const record *t)
 {
-    if (r->seen != 7)
-        return tg_json_fail(j, "%.80s: a member is missing; expected dtype, shape and data_offsets",
-                            r->name);
+    double bytes = (double)tg_dtype_size((tg_dtype)t->dtype), strides = bytes;
+    for (int i = 0; i < t->shape.ndim; i++) {
+        bytes *= (double)t->shape.size[i];
+        strides *= t->shape.size[i] > 0 ? (double)t->shape.size[i] : 1;
+    }
+    return strides > MAX_BYTES ? -1 : (int64_t)bytes;
+}
+
+/* Data must lie inside of the file, and all together be as long: so a header cannot ask for more
+ * memory than the file is long. */
+static void read_tensor(reader *r, const record *t)
+{
     char shape[TG_SHAPE_TEXT];
-    tg_shape_format(&r->shape, shape);
-    const int64_t bytes = record_bytes(r);
-    if (bytes < 0)
-        return tg_json_fail(j, "%.80s: shape %s; expected one that fits into memory", r->name,
-                            shape);
-    if (r->end < r->begin || r->end - r->begin != bytes)
-        return tg_json_fail(j, "%.80s: data_offsets [%" PRId64 ", %" PRId64 "]; expected %" PRId64
-                            " bytes for %s %s", r->name, r->begin, r->end, bytes,
-                            tg_dtype_name(r->dtype), shape);
-    return true;
+    if (t->dtype < 0 || t->shape.ndim < 0 || t->shape.ndim > TG_MAX_DIMS || t->offsets != 2) {
+        fail(r, TG_EFORMAT, "%s: %.80s: expected dtype, a shape of at most %d dimensions, and 2 "
+             "data_offsets", r->path, t->name, TG_MAX_DIMS);
+        return;
+    }
+    const int64_t bytes = bytes_of(t), begin = t->place[0];
+    r->data_read += bytes;
+    if (bytes < 0 || begin > r->data_size - bytes || t->place[1] != begin + bytes ||
+        r->data_read > r->data_size) {
+        fail(r, TG_EFORMAT, "%s: %.80s: %s %s at data_offsets [%" PRId64 ", %" PRId64 "]; expected "
+             "its size, inside of %" PRId64 " bytes", r->path, t->name,
+             tg_dtype_name((tg_dtype)t->dtype), tg_shape_format(&t->shape, shape), begin,
+             t->place[1], r->data_size);
+        return;
+    }
+    tg_tensor *tensor = tg_owned_at(TG_HERE, (tg_dtype)t->dtype, t->shape);
+    if (tg_is_error(tensor)) {
+        fail(r, TG_ENOMEM, "%s: no memory for %.80s", r->path, t->name);
+        return;
+    }
+    tg_state_dict_add(r->state, t->name, tensor);
+    if (fseeko(r->file, (off_t)(r->data_start + begin), SEEK_SET) != 0 ||
+        (bytes > 0 && fread(tensor->data, (size_t)bytes, 1, r->file) != 1))
+        fail(r, TG_EIO, "%s: cannot be read: %s", r->path, strerror(errno));
 }
 
-static bool note_member(tg_json *j, const char *key, void *context)
+static void note_member(reader *r, const char *key, void *context)
 {
-    char *value = tg_json_string(j);
+    (void)context;
+    char *value = string(r);
+    if (tg_state_dict_get_note(r->state, key))
+        fail(r, TG_EFORMAT, "%s: the name \"%.80s\" occurs twice", r->path, key);
     if (value)
-        tg_state_dict_note(context, key, value);
+        tg_state_dict_note(r->state, key, value);
     free(value);
-    return value != NULL;
 }
 
-static bool header_member(tg_json *j, const char *key, void *context)
+static void header_member(reader *r, const char *key, void *context)
 {
-    header *h = context;
+    (void)context;
     if (strcmp(key, "__metadata__") == 0) {
-        if (h->has_notes)
-            return tg_json_fail(j, "__metadata__ occurs twice; expected once");
-        h->has_notes = true;
-        return tg_json_object(j, note_member, h->state);
+        object(r, note_member, NULL);
+        return;
     }
-    if (h->count == h->capacity) {
-        const int64_t capacity = h->capacity ? 2 * h->capacity : 16;
-        record *larger = realloc(h->record, (size_t)capacity * sizeof *larger);
-        if (!larger)
-            return tg_json_no_memory(j);
-        h->record = larger;
-        h->capacity = capacity;
-    }
-    record *r = &h->record[h->count];
-    *r = (record){.name = strdup(key)};
-    if (!r->name)
-        return tg_json_no_memory(j);
-    h->count++;
-    return tg_json_object(j, record_member, r) && check_record(j, r);
-}
-
-static void header_release(header *h)
-{
-    for (int64_t i = 0; i < h->count; i++)
-        free(h->record[i].name);
-    free(h->record);
-}
-
-/* ---- the header as a whole ------------------------------------------------------------------- */
-
-static int compare_places(const void *a, const void *b)
-{
-    const record *x = *(const record *const *)a, *y = *(const record *const *)b;
-    if (x->begin != y->begin)
-        return x->begin < y->begin ? -1 : 1;
-    return (x->end > y->end) - (x->end < y->end);
-}
-
-/* The tensors must fill the data without holes and overlaps, as the format asks. So every place
- * lies inside the file, and a header cannot ask for more memory than the file is long. */
-static bool check_places(tg_json *j, const header *h, int64_t data_size)
-{
-    const record **sorted = malloc((size_t)(h->count + 1) * sizeof *sorted);
-    if (!sorted)
-        return tg_json_no_memory(j);
-    for (int64_t i = 0; i < h->count; i++)
-        sorted[i] = &h->record[i];
-    qsort(sorted, (size_t)h->count, sizeof *sorted, compare_places);
-    int64_t end = 0;
-    bool ok = true;
-    for (int64_t i = 0; i < h->count && ok; i++) {
-        if (sorted[i]->begin != end)
-            ok = tg_json_fail(j, "%.80s: data begin at byte %" PRId64 "; expected %" PRId64
-                              ", where those before end", sorted[i]->name, sorted[i]->begin, end);
-        end = sorted[i]->end;
-    }
-    free(sorted);
-    if (ok && end != data_size)
-        ok = tg_json_fail(j, "%" PRId64 " bytes after the header; expected %" PRId64, data_size,
-                          end);
-    return ok;
-}
-
-static tg_status parse_header(tg_json *j, header *h, int64_t data_size)
-{
-    if (!tg_json_object(j, header_member, h) || !tg_json_end(j) || !check_places(j, h, data_size))
-        return j->status;
-    const tg_state_dict *state = h->state;
-    tg_status status = tg_json_check_keys(j->path, h->record, h->count, sizeof *h->record);
-    if (status == TG_OK)
-        status = tg_json_check_keys(j->path, state->note, state->notes, sizeof *state->note);
-    return status;
+    record t = {.name = key, .dtype = -1, .shape = {.ndim = -1}};
+    object(r, record_member, &t);
+    if (tg_state_dict_get(r->state, key))
+        fail(r, TG_EFORMAT, "%s: the name \"%.80s\" occurs twice", r->path, key);
+    if (r->status == TG_OK)
+        read_tensor(r, &t);
 }
 
 /* ---- the file -------------------------------------------------------------------------------- */
 
-static tg_status read_bytes(const char *path, FILE *file, void *data, size_t size)
-{
-    if (size == 0 || fread(data, size, 1, file) == 1)
-        return TG_OK;
-    return tg_failure(TG_EIO, "%s: cannot be read: %s", path,
-                      ferror(file) ? strerror(errno) : "it ends before its size");
-}
-
-/* The text of the header, which the caller frees, and how many bytes follow it. */
-static tg_status read_header(const char *path, FILE *file, char **text, size_t *size,
-                             int64_t *data_size)
+static void read_header(reader *r)
 {
     struct stat about;
-    if (fstat(fileno(file), &about) != 0)
-        return tg_failure(TG_EIO, "%s: cannot be read: %s", path, strerror(errno));
-    if (!S_ISREG(about.st_mode))
-        return tg_failure(TG_EIO, "%s: not a regular file; expected a safetensors file", path);
-    if (about.st_size < 8)
-        return tg_failure(TG_EFORMAT, "%s: %" PRId64 " bytes; expected 8 with the header's length",
-                          path, (int64_t)about.st_size);
-    const uint64_t rest = (uint64_t)about.st_size - 8;
-    uint64_t length;
-    const tg_status status = read_bytes(path, file, &length, sizeof length);
-    if (status != TG_OK)
-        return status;
-    if (length > rest || length > MAX_HEADER)
-        return tg_failure(TG_EFORMAT, "%s: a header of %" PRIu64 " bytes; expected at most %" PRIu64
-                          " (is it a safetensors file, and whole?)", path, length,
-                          rest < MAX_HEADER ? rest : MAX_HEADER);
-    *size = (size_t)length;
-    *data_size = (int64_t)(rest - length);
-    *text = malloc(*size + 1);
-    if (!*text)
-        return tg_failure(TG_ENOMEM, "%s: no memory for its header", path);
-    return read_bytes(path, file, *text, *size);
+    uint64_t length = 0;
+    if (fstat(fileno(r->file), &about) != 0 || !S_ISREG(about.st_mode)) {
+        fail(r, TG_EIO, "%s: not a regular file; expected a safetensors file", r->path);
+        return;
+    }
+    if (about.st_size < 8 || fread(&length, sizeof length, 1, r->file) != 1 ||
+        length > (uint64_t)about.st_size - 8) {
+        fail(r, TG_EFORMAT, "%s: a header of %" PRIu64 " bytes in a file of %" PRId64 "; expected "
+             "a safetensors file, and all of it", r->path, length, (int64_t)about.st_size);
+        return;
+    }
+    r->data_start = 8 + (int64_t)length;
+    r->data_size = (int64_t)about.st_size - r->data_start;
+    r->text = calloc((size_t)length + 1, 1);
+    if (!r->text)
+        fail(r, TG_ENOMEM, "%s: no memory for its header", r->path);
+    else if (length > 0 && fread(r->text, (size_t)length, 1, r->file) != 1)
+        fail(r, TG_EIO, "%s: cannot be read: %s", r->path, strerror(errno));
+    r->at = r->text;
 }
 
-static tg_status read_tensor(const char *path, FILE *file, const record *r, int64_t data_start,
-                             tg_state_dict *state)
+static void read_file(reader *r)
 {
-    tg_tensor *t = tg_owned_at(TG_HERE, r->dtype, r->shape);
-    if (tg_is_error(t))
-        return tg_failure(TG_ENOMEM, "%s: no memory for %.80s", path, r->name);
-    tg_state_dict_add(state, r->name, t);
-    if (fseeko(file, (off_t)(data_start + r->begin), SEEK_SET) != 0)
-        return tg_failure(TG_EIO, "%s: cannot be read: %s", path, strerror(errno));
-    return read_bytes(path, file, t->data, (size_t)(r->end - r->begin));
-}
-
-static tg_status read_file(const char *path, FILE *file, tg_state_dict *state)
-{
-    char *text = NULL;
-    size_t size = 0;
-    int64_t data_size = 0;
-    header h = {.state = state};
-    tg_status status = read_header(path, file, &text, &size, &data_size);
-    if (status == TG_OK)
-        status = parse_header(&(tg_json){.path = path, .text = text, .size = size}, &h, data_size);
-    for (int64_t i = 0; i < h.count && status == TG_OK; i++)
-        status = read_tensor(path, file, &h.record[i], 8 + (int64_t)size, state);
-    header_release(&h);
-    free(text);
-    return status;
+    read_header(r);
+    if (r->status != TG_OK)
+        return;
+    object(r, header_member, NULL);
+    r->at += strspn(r->at, " \t\r\n");
+    if (r->at != r->text + r->data_start - 8)
+        reject(r, "nothing but spaces after the last '}'");
+    if (r->data_read != r->data_size)
+        fail(r, TG_EFORMAT, "%s: %" PRId64 " bytes after the header; expected %" PRId64, r->path,
+             r->data_size, r->data_read);
 }
 
 tg_status tg_safetensors_load(const char *path, tg_state_dict *state)
 {
     *state = (tg_state_dict){.owns_tensors = true};
-    FILE *file = fopen(path, "rb");
-    if (!file)
+    reader r = {.path = path, .file = fopen(path, "rb"), .state = state};
+    if (!r.file)
         return tg_failure(TG_EIO, "%s: cannot be opened: %s", path, strerror(errno));
-    const tg_status status = read_file(path, file, state);
-    fclose(file);
-    if (status != TG_OK)
+    read_file(&r);
+    free(r.text);
+    fclose(r.file);
+    if (r.status != TG_OK)
         tg_state_dict_release(state);
-    return status;
+    return r.status;
 }

@@ -63,7 +63,7 @@ static tg_optimizer *make(int which, ncf *m)
     }
 }
 
-/* What a program may do in a step: draw, look up, fuse, watch, clip, read the loss, step by hand. */
+/* What a program may do in a step: draw, look up, watch, differentiate twice, step by hand. */
 static double train_step(ncf *m, tg_optimizer *opt, const tg_batch *batch)
 {
     tg_step_begin();

@@ -1,6 +1,6 @@
 /*
- * Faults that were found in other engines (kann, autograd.c, cTensor, micrograd, tinygrad, darknet),
- * one by one. None may ever be one of this library's.
+ * Faults that were found in other engines (kann, autograd.c, cTensor, micrograd, tinygrad,
+ * darknet), one by one. None may ever be one of this library's.
  */
 #include <criterion/criterion.h>
 #include <math.h>

@@ -240,66 +240,74 @@ Test(safetensors, load__says_what_is_wrong)
         size_t data;
         const char *fragment;
     } broken[] = {
-        {"", 0, "header byte 0: found the end; expected '{'"},
-        {"[]", 0, "header byte 0: found '['; expected '{'"},
-        {"{", 0, "header byte 1: found the end; expected a string"},
-        {"{}x", 0, "header byte 2: found 'x'; expected nothing but spaces"},
-        {"{\"w\"}", 0, "header byte 4: found '}'; expected ':'"},
-        {"{\"w\":1}", 0, "header byte 5: found '1'; expected '{'"},
-        {"{\"w\":{}}", 0, "w: a member is missing"},
-        {W "\"shape\":[1]}}", 4, "w: a member is missing"},
-        {W "\"shape\":[1],\"data_offsets\":[0,4],}}", 4, "found '}'; expected a string"},
-        {W "\"shape\":[1],\"data_offsets\":[0,4]},}", 4, "found '}'; expected a string"},
-        {W "\"shape\":[1],\"data_offsets\":[0,4]}", 4, "found the end; expected ',' or '}'"},
-        {W "\"shape\":[1],\"shape\":[1],\"data_offsets\":[0,4]}}", 4, "w: member \"shape\""},
-        {W "\"shape\":[1],\"data_offsets\":[0,4],\"x\":1}}", 4, "w: member \"x\""},
+        {"", 0, "header byte 0: expected '{'"},
+        {"[]", 0, "header byte 0: expected '{'"},
+        {"{", 0, "header byte 1: expected '\"'"},
+        {"{}x", 0, "header byte 2: expected nothing but spaces"},
+        {"{\"w\"}", 0, "header byte 4: expected ':'"},
+        {"{\"w\":1}", 0, "header byte 5: expected '{'"},
+#define MISSING "w: expected dtype, a shape of at most 8 dimensions, and 2 data_offsets"
+        {"{\"w\":{}}", 0, MISSING},
+        {W "\"shape\":[1]}}", 4, MISSING},
+        {W "\"data_offsets\":[0,4]}}", 4, MISSING},
+        {"{\"w\":{\"shape\":[1],\"data_offsets\":[0,4]}}", 4, MISSING},
+        {W "\"shape\":[1,1,1,1,1,1,1,1,1],\"data_offsets\":[0,4]}}", 4, MISSING},
+        {W "\"shape\":[1],\"data_offsets\":[0]}}", 4, MISSING},
+        {W "\"shape\":[1],\"data_offsets\":[0,4,8]}}", 4, MISSING},
+        {W "\"shape\":[1],\"data_offsets\":[0,4],}}", 4, "expected '\"'"},
+        {W "\"shape\":[1],\"data_offsets\":[0,4]},}", 4, "expected '\"'"},
+        {W "\"shape\":[1],\"data_offsets\":[0,4]}", 4, "expected '}'"},
+        {W "\"shape\":[1],\"data_offsets\":[0,4],\"x\":1}}", 4,
+         "header byte 57: expected dtype, shape or data_offsets"},
         {"{\"w\":{\"dtype\":\"BF16\",\"shape\":[1],\"data_offsets\":[0,2]}}", 2,
          "w: dtype BF16; expected F32, F64 or I64"},
-        {"{\"w\":{\"dtype\":7}}", 0, "found '7'; expected a string"},
-        {W "\"shape\":1}}", 4, "found '1'; expected '['"},
-        {W "\"shape\":[-1]}}", 4, "found '-'; expected a whole number"},
-        {W "\"shape\":[1.5]}}", 4, "found '.'; expected ',' or ']'"},
-        {W "\"shape\":[01]}}", 4, "found '1'; expected no digit after a leading 0"},
-        {W "\"shape\":[1,]}}", 4, "found ']'; expected a whole number"},
-        {W "\"shape\":[9223372036854775808]}}", 4, "expected a number below 2^63"},
-        {W "\"shape\":[1,1,1,1,1,1,1,1,1],\"data_offsets\":[0,4]}}", 4,
-         "w: 9 dimensions; expected at most 8"},
+        {"{\"w\":{\"dtype\":7}}", 0, "expected '\"'"},
+        {W "\"shape\":1}}", 4, "expected '['"},
+        {W "\"shape\":[-1]}}", 4, "expected a whole number"},
+        {W "\"shape\":[1.5]}}", 4, "expected ']'"},
+        {W "\"shape\":[1,]}}", 4, "expected a whole number"},
+#define MISPLACED(what, room) "w: f32 " what "; expected its size, inside of " #room " bytes"
+        {W "\"shape\":[9223372036854775808],\"data_offsets\":[0,4]}}", 4,
+         MISPLACED("[9223372036854775807] at data_offsets [0, 4]", 4)},
         {W "\"shape\":[4294967296,4294967296],\"data_offsets\":[0,0]}}", 0,
-         "w: shape [4294967296, 4294967296]; expected one that fits"},
+         MISPLACED("[4294967296, 4294967296] at data_offsets [0, 0]", 0)},
         {W "\"shape\":[0,9223372036854775807],\"data_offsets\":[0,0]}}", 0,
-         "w: shape [0, 9223372036854775807]; expected one that fits"},
+         MISPLACED("[0, 9223372036854775807] at data_offsets [0, 0]", 0)},
         {W "\"shape\":[2],\"data_offsets\":[0,4]}}", 4,
-         "w: data_offsets [0, 4]; expected 8 bytes for f32 [2]"},
-        {W "\"shape\":[1],\"data_offsets\":[4,0]}}", 4, "w: data_offsets [4, 0]; expected 4 bytes"},
-        {W "\"shape\":[1],\"data_offsets\":[0]}}", 4, "w: 1 data_offsets; expected 2"},
-        {W "\"shape\":[1],\"data_offsets\":[0,4,8]}}", 4, "w: 3 data_offsets; expected 2"},
-        {W "\"shape\":[1],\"data_offsets\":[4,8]}}", 8, "w: data begin at byte 4; expected 0"},
-        {W "\"shape\":[1],\"data_offsets\":[0,4]},\"v\":{\"dtype\":\"F32\",\"shape\":[1],"
-           "\"data_offsets\":[2,6]}}", 6, "v: data begin at byte 2; expected 4"},
-        {W "\"shape\":[1],\"data_offsets\":[0,4]}}", 3, "3 bytes after the header; expected 4"},
+         MISPLACED("[2] at data_offsets [0, 4]", 4)},
+        {W "\"shape\":[1],\"data_offsets\":[4,0]}}", 4,
+         MISPLACED("[1] at data_offsets [4, 0]", 4)},
+        {W "\"shape\":[1],\"data_offsets\":[0,4]}}", 3,
+         MISPLACED("[1] at data_offsets [0, 4]", 3)},
+        {W "\"shape\":[1],\"data_offsets\":[9223372036854775807,3]}}", 4,
+         MISPLACED("[1] at data_offsets [9223372036854775807, 3]", 4)},
+        {W "\"shape\":[1],\"data_offsets\":[4,8]}}", 8, "8 bytes after the header; expected 4"},
         {W "\"shape\":[1],\"data_offsets\":[0,4]}}", 5, "5 bytes after the header; expected 4"},
+        {W "\"shape\":[1],\"data_offsets\":[0,4]},\"v\":{\"dtype\":\"F32\",\"shape\":[1],"
+           "\"data_offsets\":[0,4]}}", 4, "v: f32 [1] at data_offsets [0, 4]"}, /* twice too much */
         {W "\"shape\":[0],\"data_offsets\":[0,0]},\"w\":{\"dtype\":\"F32\",\"shape\":[0],"
            "\"data_offsets\":[0,0]}}", 0, "the name \"w\" occurs twice"},
-        {"{\"__metadata__\":{\"a\":1}}", 0, "found '1'; expected a string"},
+        {"{\"__metadata__\":{\"a\":1}}", 0, "expected '\"'"},
         {"{\"__metadata__\":{\"a\":\"\",\"b\":\"\",\"a\":\"\"}}", 0, "the name \"a\" occurs twice"},
-        {"{\"__metadata__\":{},\"__metadata__\":{}}", 0, "__metadata__ occurs twice"},
-        {"{\"abc", 0, "header byte 2: the string has no end"},
-        {"{\"abc\\\"", 0, "header byte 2: the string has no end"},
-        {"{\"a\nb\":", 0, "found byte 0x0a; expected UTF-8 text without control characters"},
-        {"{\"a\\x\":", 0, "found '\\'; expected an escape"},
-        {"{\"\\u12G4\":", 0, "found 'G'; expected 4 hexadecimal digits"},
-        {"{\"\\u12\":", 0, "found '\"'; expected 4 hexadecimal digits"},
-        {"{\"\\u0000\":", 0, "header byte 2: \\u0000; expected no NUL"},
-        {"{\"\\uD83C\":", 0, "header byte 2: \\ud83c; expected no NUL and no half of a pair"},
-        {"{\"\\uD83C\\u0041\":", 0, "header byte 2: \\ud83c; expected"},
-        {"{\"\\uD83C\\uDF\":", 0, "found '\"'; expected 4 hexadecimal digits"},
-        {"{\"\\uDFAC\":", 0, "header byte 2: \\udfac; expected"},
-        {"{\"\xE9\":", 0, "found byte 0xe9; expected UTF-8"},
-        {"{\"\xC0\xAF\":", 0, "found byte 0xc0; expected UTF-8"},     /* too long for '/' */
-        {"{\"\xE0\x9F\xBF\":", 0, "found byte 0xe0; expected UTF-8"}, /* too long */
-        {"{\"\xED\xA0\x80\":", 0, "found byte 0xed; expected UTF-8"}, /* half of a pair */
-        {"{\"\xF4\x90\x80\x80\":", 0, "found byte 0xf4; expected UTF-8"}, /* above U+10FFFF */
+        {"{\"abc", 0, "header byte 5: expected '\"'"},
+        {"{\"abc\\\"", 0, "header byte 7: expected '\"'"},
+        {"{\"abc\\", 0, "header byte 5: expected an escape"},
+        {"{\"a\\x\":", 0, "header byte 3: expected an escape"},
+        {"{\"\\u12G4\":", 0, "header byte 2: expected an escape"},
+        {"{\"\\u12\":", 0, "header byte 2: expected an escape"},
+        {"{\"\\u0000\":", 0, "header byte 2: expected an escape"},
+        {"{\"\\uD83C\":", 0, "header byte 2: expected an escape"},
+        {"{\"\\uD83C\\u0041\":", 0, "header byte 2: expected an escape"},
+        {"{\"\\uD83C\\uDF\":", 0, "header byte 2: expected an escape"},
+        {"{\"\\uDFAC\":", 0, "header byte 2: expected an escape"},
+        {"{\"\xE9\":", 0, "header byte 3: expected UTF-8 before it"},
+        {"{\"\xC0\xAF\":", 0, "expected UTF-8"},         /* too long for '/' */
+        {"{\"\xE0\x9F\xBF\":", 0, "expected UTF-8"},     /* too long */
+        {"{\"\xED\xA0\x80\":", 0, "expected UTF-8"},     /* half of a pair */
+        {"{\"\xF4\x90\x80\x80\":", 0, "expected UTF-8"}, /* above U+10FFFF */
     };
+#undef MISPLACED
+#undef MISSING
 #undef W
     for (size_t i = 0; i < sizeof broken / sizeof broken[0]; i++) {
         write_parts("broken.safetensors", broken[i].header, strlen(broken[i].header),
@@ -311,7 +319,7 @@ Test(safetensors, load__says_what_is_wrong)
 Test(safetensors, load__refuses_nul_in_a_name)
 {
     write_parts("a", "{\"w\0\":{}}", 9, 0);
-    load_fails("a", TG_EFORMAT, "found byte 0x00");
+    load_fails("a", TG_EFORMAT, "header byte 3: expected '\"'");
 }
 
 Test(safetensors, load__refuses_files_that_are_no_safetensors)
@@ -319,21 +327,11 @@ Test(safetensors, load__refuses_files_that_are_no_safetensors)
     load_fails("none", TG_EIO, "none: cannot be opened: No such file");
     load_fails(folder, TG_EIO, "not a regular file");
     write_file("a", "1234567", 7);
-    load_fails("a", TG_EFORMAT, "7 bytes; expected 8");
+    load_fails("a", TG_EFORMAT, "a header of 0 bytes in a file of 7; expected a safetensors");
     write_file("a", "\xFF\xFF\xFF\xFF\xFF\xFF\xFF\xFF{}", 10);
-    load_fails("a", TG_EFORMAT, "a header of 18446744073709551615 bytes; expected at most 2");
+    load_fails("a", TG_EFORMAT, "a header of 18446744073709551615 bytes in a file of 10; expected");
     write_file("a", "PK\3\4 a PyTorch checkpoint", 25);
-    load_fails("a", TG_EFORMAT, "expected at most 17 (is it a safetensors file, and whole?)");
-}
-
-Test(safetensors, load__bounds_the_header)
-{
-    FILE *file = fopen("a", "wb");
-    const uint64_t length = 100000001;
-    cr_assert_eq(fwrite(&length, 8, 1, file), 1);
-    cr_assert_eq(ftruncate(fileno(file), 200000000), 0); /* takes no room on the disk */
-    fclose(file);
-    load_fails("a", TG_EFORMAT, "a header of 100000001 bytes; expected at most 100000000");
+    load_fails("a", TG_EFORMAT, "bytes in a file of 25; expected a safetensors file, and all");
 }
 
 /* One byte less, or one more, is noticed wherever it is. */
@@ -435,15 +433,15 @@ Test(safetensors, save__refuses_what_a_reader_would)
     save_fails("a", &state, TG_EFORMAT, "the note \"title\" is not UTF-8");
     state.note[2].value[0] = '\0';
     tg_state_dict_note(&state, "title", "");
-    save_fails("a", &state, TG_EFORMAT, "the name \"title\" occurs twice");
+    save_fails("a", &state, TG_EFORMAT, "the name \"title\" is taken");
     state.note[2].key[0] = 'T';
     tg_state_dict_add(&state, "f32", tg_owned(TG_F32, 1));
-    save_fails("a", &state, TG_EFORMAT, "the name \"f32\" occurs twice");
+    save_fails("a", &state, TG_EFORMAT, "the name \"f32\" is taken");
     state.entry[5].name[0] = '\xE9';
     save_fails("a", &state, TG_EFORMAT, "32\" is not UTF-8");
     state.entry[5].name[0] = 'g';
     tg_state_dict_add(&state, "__metadata__", tg_owned(TG_F32, 1));
-    save_fails("a", &state, TG_EFORMAT, "a tensor is named __metadata__");
+    save_fails("a", &state, TG_EFORMAT, "the name \"__metadata__\" is taken");
     cr_expect_eq(folder_empty(), 0);
     tg_state_dict_release(&state);
 }
