@@ -1,5 +1,5 @@
-/* view, permute, squeeze, narrow, expand and what follows from them: results share their operand's
- * data; and contiguous. */
+/* view, permute, narrow, expand and what follows from them: results share their operand's data; and
+ * contiguous. */
 #include "autograd/ops-internal.h"
 
 /* ---- view ------------------------------------------------------------------------------------ */
@@ -57,10 +57,11 @@ tg_tensor *tg_reshape_at(const char *at, tg_tensor *x, tg_shape shape)
     return tg_view_at(at, tg_contiguous_at(at, x), shape);
 }
 
-/* ---- permute --------------------------------------------------------------------------------- */
+/* ---- permute: and squeeze, unsqueeze: dimensions of size 1 may go and come ------------------- */
 
 typedef struct permute_attr {
-    int from[TG_MAX_DIMS]; /* dimension d of the result is dimension from[d] of the operand */
+    int ndim;
+    int from[TG_MAX_DIMS]; /* dimension d of the result is from[d] of the operand; -1: a new one */
 } permute_attr;
 
 static tg_tensor *permute_forward(const tg_node *n)
@@ -68,9 +69,10 @@ static tg_tensor *permute_forward(const tg_node *n)
     const tg_tensor *x = n->in[0];
     const permute_attr *p = n->attr;
     tg_tensor *y = tg_tensor_alias(x);
-    for (int d = 0; d < x->shape.ndim; d++) {
-        y->shape.size[d] = x->shape.size[p->from[d]];
-        y->stride[d] = x->stride[p->from[d]];
+    y->shape.ndim = p->ndim;
+    for (int d = 0; d < p->ndim; d++) {
+        y->shape.size[d] = p->from[d] < 0 ? 1 : x->shape.size[p->from[d]];
+        y->stride[d] = p->from[d] < 0 ? 1 : x->stride[p->from[d]];
     }
     return y;
 }
@@ -78,9 +80,12 @@ static tg_tensor *permute_forward(const tg_node *n)
 static void permute_backward(const tg_node *n, tg_tensor *g, tg_tensor **dx)
 {
     const permute_attr *p = n->attr;
-    permute_attr inverse;
-    for (int d = 0; d < g->shape.ndim; d++)
-        inverse.from[p->from[d]] = d;
+    permute_attr inverse = {.ndim = n->in[0]->shape.ndim};
+    for (int d = 0; d < inverse.ndim; d++)
+        inverse.from[d] = -1;
+    for (int d = 0; d < p->ndim; d++)
+        if (p->from[d] >= 0)
+            inverse.from[p->from[d]] = d;
     dx[0] = tg_apply(n->at, n->op, 1, &g, &inverse, sizeof inverse);
 }
 
@@ -90,9 +95,9 @@ tg_tensor *tg_permute_at(const char *at, tg_tensor *x, tg_shape dims)
 {
     if (!tg_usable(at, "permute", x))
         return tg_error_tensor();
-    permute_attr p;
-    bool valid = dims.ndim == x->shape.ndim, seen[TG_MAX_DIMS] = {false};
-    for (int d = 0; valid && d < dims.ndim; d++) {
+    permute_attr p = {.ndim = x->shape.ndim};
+    bool valid = dims.ndim == p.ndim, seen[TG_MAX_DIMS] = {false};
+    for (int d = 0; valid && d < p.ndim; d++) {
         p.from[d] = tg_dimension(&x->shape, (int)dims.size[d]);
         valid = p.from[d] >= 0 && !seen[p.from[d]];
         if (valid)
@@ -112,80 +117,38 @@ tg_tensor *tg_transpose_at(const char *at, tg_tensor *x, int dim0, int dim1)
     if (a < 0 || b < 0)
         return tg_misuse(at, "transpose", "dimensions %d and %d of %s", dim0, dim1,
                          TG_TEXT(x->shape));
-    permute_attr p;
-    for (int d = 0; d < TG_MAX_DIMS; d++)
-        p.from[d] = d;
-    p.from[a] = b;
-    p.from[b] = a;
+    permute_attr p = {.ndim = x->shape.ndim};
+    for (int d = 0; d < p.ndim; d++)
+        p.from[d] = d == a ? b : d == b ? a : d;
     return tg_apply(at, &tg_op_permute, 1, &x, &p, sizeof p);
 }
 
-/* ---- squeeze and unsqueeze: a dimension of size 1 goes or comes ------------------------------ */
-
-typedef struct squeeze_attr {
-    int dim;
-} squeeze_attr;
-
-static tg_tensor *squeeze_forward(const tg_node *n)
-{
-    const tg_tensor *x = n->in[0];
-    const int dim = tg_dimension(&x->shape, ((const squeeze_attr *)n->attr)->dim);
-    if (dim < 0 || x->shape.size[dim] != 1)
-        return tg_reject(n, "dimension %d of %s: size 1 expected",
-                         ((const squeeze_attr *)n->attr)->dim, TG_TEXT(x->shape));
-    tg_tensor *y = tg_tensor_alias(x);
-    y->shape.ndim--;
-    for (int d = dim; d < y->shape.ndim; d++) {
-        y->shape.size[d] = x->shape.size[d + 1];
-        y->stride[d] = x->stride[d + 1];
-    }
-    return y;
-}
-
-static void squeeze_backward(const tg_node *n, tg_tensor *g, tg_tensor **dx)
-{
-    const int dim = ((const squeeze_attr *)n->attr)->dim;
-    dx[0] = tg_unsqueeze_at(n->at, g, tg_dimension(&n->in[0]->shape, dim));
-}
-
-TG_DEFINE_OP(squeeze, 1, 0);
-
-static tg_tensor *unsqueeze_forward(const tg_node *n)
-{
-    const tg_tensor *x = n->in[0];
-    const int ndim = x->shape.ndim + 1, given = ((const squeeze_attr *)n->attr)->dim;
-    const int dim = given < 0 ? given + ndim : given;
-    if (dim < 0 || dim >= ndim || ndim > TG_MAX_DIMS)
-        return tg_reject(n, "a dimension of size 1 at %d of %s", given, TG_TEXT(x->shape));
-    tg_tensor *y = tg_tensor_alias(x);
-    y->shape.ndim = ndim;
-    for (int d = ndim - 1; d > dim; d--) {
-        y->shape.size[d] = x->shape.size[d - 1];
-        y->stride[d] = x->stride[d - 1];
-    }
-    y->shape.size[dim] = 1;
-    y->stride[dim] = dim + 1 < ndim ? y->shape.size[dim + 1] * y->stride[dim + 1] : 1;
-    return y;
-}
-
-static void unsqueeze_backward(const tg_node *n, tg_tensor *g, tg_tensor **dx)
-{
-    const int dim = ((const squeeze_attr *)n->attr)->dim;
-    dx[0] = tg_squeeze_at(n->at, g, dim < 0 ? dim + g->shape.ndim : dim);
-}
-
-TG_DEFINE_OP(unsqueeze, 1, 0);
-
 tg_tensor *tg_squeeze_at(const char *at, tg_tensor *x, int dim)
 {
-    const squeeze_attr attr = {dim};
-    return tg_apply(at, &tg_op_squeeze, 1, &x, &attr, sizeof attr);
+    if (!tg_usable(at, "squeeze", x))
+        return tg_error_tensor();
+    const int gone = tg_dimension(&x->shape, dim);
+    if (gone < 0 || x->shape.size[gone] != 1)
+        return tg_misuse(at, "squeeze", "dimension %d of %s: size 1 expected", dim,
+                         TG_TEXT(x->shape));
+    permute_attr p = {.ndim = x->shape.ndim - 1};
+    for (int d = 0; d < p.ndim; d++)
+        p.from[d] = d < gone ? d : d + 1;
+    return tg_apply(at, &tg_op_permute, 1, &x, &p, sizeof p);
 }
 
 tg_tensor *tg_unsqueeze_at(const char *at, tg_tensor *x, int dim)
 {
-    const squeeze_attr attr = {dim};
-    return tg_apply(at, &tg_op_unsqueeze, 1, &x, &attr, sizeof attr);
+    if (!tg_usable(at, "unsqueeze", x))
+        return tg_error_tensor();
+    permute_attr p = {.ndim = x->shape.ndim + 1};
+    const int new = dim < 0 ? dim + p.ndim : dim;
+    if (new < 0 || new >= p.ndim || p.ndim > TG_MAX_DIMS)
+        return tg_misuse(at, "unsqueeze", "a dimension of size 1 at %d of %s", dim,
+                         TG_TEXT(x->shape));
+    for (int d = 0; d < p.ndim; d++)
+        p.from[d] = d < new ? d : d == new ? -1 : d - 1;
+    return tg_apply(at, &tg_op_permute, 1, &x, &p, sizeof p);
 }
 
 /* ---- narrow ---------------------------------------------------------------------------------- */
