@@ -5,13 +5,10 @@
 
 typedef bool (*relation)(double a, double b);
 
-/* Element i (row-major), as a double: exact for i64 up to 2^53. */
+/* Element i, row-major. */
 static double element(const tg_tensor *t, int64_t i)
 {
-    const int64_t offset = tg_element_offset(t, i);
-    return t->dtype == TG_F32   ? (double)((const float *)t->data)[offset]
-           : t->dtype == TG_F64 ? ((const double *)t->data)[offset]
-                                : (double)((const int64_t *)t->data)[offset];
+    return tg_element(t, tg_element_offset(t, i));
 }
 
 static tg_tensor *compare(const tg_node *n, relation holds)
@@ -71,11 +68,7 @@ static tg_tensor *where_forward(const tg_node *n)
     b = tg_expand_at(n->at, b, shape);
     for (int64_t i = 0; !tg_is_error(y) && i < tg_numel(y); i++) {
         const tg_tensor *x = ((const int64_t *)c->data)[tg_element_offset(c, i)] ? a : b;
-        const int64_t from = tg_element_offset(x, i);
-        if (y->dtype == TG_F32)
-            ((float *)y->data)[i] = ((const float *)x->data)[from];
-        else /* f64 and i64: eight bytes */
-            ((int64_t *)y->data)[i] = ((const int64_t *)x->data)[from];
+        tg_element_copy(y, i, x, tg_element_offset(x, i));
     }
     return y;
 }

@@ -54,13 +54,8 @@ static tg_tensor *gather_forward(const tg_node *n)
     tg_tensor *y = dim < 0 ? tg_error_tensor() : tg_result(n, x->dtype, index->shape);
     if (tg_is_error(y) || !indices_fit(n, x, dim, index))
         return tg_error_tensor();
-    for (int64_t i = 0; i < tg_numel(y); i++) {
-        const int64_t from = pointed_offset(x, dim, index, i);
-        if (x->dtype == TG_F32)
-            ((float *)y->data)[i] = ((const float *)x->data)[from];
-        else /* f64 and i64: eight bytes */
-            ((int64_t *)y->data)[i] = ((const int64_t *)x->data)[from];
-    }
+    for (int64_t i = 0; i < tg_numel(y); i++)
+        tg_element_copy(y, i, x, pointed_offset(x, dim, index, i));
     return y;
 }
 
@@ -98,10 +93,7 @@ static tg_tensor *scatter_add_forward(const tg_node *n)
     tg_copy_elements(y, x);
     for (int64_t i = 0; i < tg_numel(source); i++) {
         const int64_t from = tg_element_offset(source, i), to = pointed_offset(y, dim, index, i);
-        if (x->dtype == TG_F32)
-            ((float *)y->data)[to] += ((const float *)source->data)[from];
-        else
-            ((double *)y->data)[to] += ((const double *)source->data)[from];
+        tg_element_set(y, to, tg_element(y, to) + tg_element(source, from));
     }
     return y;
 }

@@ -351,12 +351,9 @@ void tg_grad_at(const char *at, tg_tensor *output, tg_tensor *const *input, int 
 static bool is_finite(const tg_tensor *t)
 {
     const int64_t count = t->rows || t->dtype == TG_I64 ? 0 : tg_numel(t);
-    for (int64_t i = 0; i < count; i++) {
-        const int64_t offset = tg_element_offset(t, i);
-        if (!isfinite(t->dtype == TG_F32 ? (double)((const float *)t->data)[offset]
-                                         : ((const double *)t->data)[offset]))
+    for (int64_t i = 0; i < count; i++)
+        if (!isfinite(tg_element(t, tg_element_offset(t, i))))
             return false;
-    }
     return true;
 }
 

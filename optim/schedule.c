@@ -57,19 +57,6 @@ static int64_t held(const tg_tensor *g)
     return g->rows ? tg_numel(g->rows) * g->shape.size[1] : tg_numel(g);
 }
 
-static double get(const tg_tensor *g, int64_t i)
-{
-    return g->dtype == TG_F32 ? (double)((const float *)g->data)[i] : ((const double *)g->data)[i];
-}
-
-static void set(const tg_tensor *g, int64_t i, double value)
-{
-    if (g->dtype == TG_F32)
-        ((float *)g->data)[i] = (float)value;
-    else
-        ((double *)g->data)[i] = value;
-}
-
 double tg_clip_grad_norm(const tg_module *m, double max_norm)
 {
     tg_state_dict state = tg_module_state_dict(m);
@@ -77,13 +64,13 @@ double tg_clip_grad_norm(const tg_module *m, double max_norm)
     for (int64_t p = 0; p < state.count; p++) {
         const tg_tensor *g = state.entry[p].tensor->grad;
         for (int64_t i = 0; g && i < held(g); i++)
-            square += get(g, i) * get(g, i);
+            square += tg_element(g, i) * tg_element(g, i);
     }
     const double norm = sqrt(square), scale = max_norm / (norm + 1e-6);
     for (int64_t p = 0; scale < 1 && p < state.count; p++) {
         const tg_tensor *g = state.entry[p].tensor->grad;
         for (int64_t i = 0; g && i < held(g); i++)
-            set(g, i, scale * get(g, i));
+            tg_element_set(g, i, scale * tg_element(g, i));
     }
     tg_state_dict_release(&state);
     return norm;
@@ -95,8 +82,8 @@ void tg_clip_grad_value(const tg_module *m, double bound)
     for (int64_t p = 0; p < state.count; p++) {
         const tg_tensor *g = state.entry[p].tensor->grad;
         for (int64_t i = 0; g && i < held(g); i++) {
-            const double x = get(g, i);
-            set(g, i, x > bound ? bound : x < -bound ? -bound : x);
+            const double x = tg_element(g, i);
+            tg_element_set(g, i, x > bound ? bound : x < -bound ? -bound : x);
         }
     }
     tg_state_dict_release(&state);

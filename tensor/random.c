@@ -82,11 +82,7 @@ static void fill(tg_tensor *t, double (*next)(tg_rng *), double base, double fac
     const bool contiguous = tg_is_contiguous(t);
     for (int64_t i = 0; i < count; i++) {
         const double value = base + factor * next(&local);
-        const int64_t offset = contiguous ? i : tg_element_offset(t, i);
-        if (t->dtype == TG_F32)
-            ((float *)t->data)[offset] = (float)value;
-        else
-            ((double *)t->data)[offset] = value;
+        tg_element_set(t, contiguous ? i : tg_element_offset(t, i), value);
     }
     tg_touch(t);
 }

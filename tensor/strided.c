@@ -29,24 +29,6 @@ static void copy_row(int64_t n, size_t size, char *dst, int64_t dst_stride, cons
     }
 }
 
-static void convert_row(int64_t n, tg_dtype to, char *dst, int64_t dst_stride, tg_dtype from,
-                        const char *src, int64_t src_stride)
-{
-    for (int64_t i = 0; i < n; i++) {
-        const void *x = src + i * src_stride * (int64_t)tg_dtype_size(from);
-        void *y = dst + i * dst_stride * (int64_t)tg_dtype_size(to);
-        const double value = from == TG_F32   ? (double)*(const float *)x
-                             : from == TG_F64 ? *(const double *)x
-                                              : (double)*(const int64_t *)x;
-        if (to == TG_F32)
-            *(float *)y = (float)value;
-        else if (to == TG_F64)
-            *(double *)y = value;
-        else
-            *(int64_t *)y = (int64_t)value;
-    }
-}
-
 /* The shape with neighbouring dimensions joined wherever both tensors run through them with one
  * stride, and without those of size 1. */
 typedef struct walk {
@@ -85,15 +67,16 @@ void tg_copy_elements(const tg_tensor *dst, const tg_tensor *src)
         return;
     const walk w = walk_of(dst, src);
     const int inner = w.ndim - 1;
-    const size_t dst_size = tg_dtype_size(dst->dtype), src_size = tg_dtype_size(src->dtype);
+    const size_t size = tg_dtype_size(dst->dtype);
     int64_t index[TG_MAX_DIMS] = {0}, to = 0, from = 0;
     for (int64_t row = total / w.size[inner]; row > 0; row--) {
-        char *y = (char *)dst->data + to * (int64_t)dst_size;
-        const char *x = (const char *)src->data + from * (int64_t)src_size;
         if (dst->dtype == src->dtype)
-            copy_row(w.size[inner], dst_size, y, w.dst[inner], x, w.src[inner]);
+            copy_row(w.size[inner], size, (char *)dst->data + to * (int64_t)size, w.dst[inner],
+                     (const char *)src->data + from * (int64_t)size, w.src[inner]);
         else
-            convert_row(w.size[inner], dst->dtype, y, w.dst[inner], src->dtype, x, w.src[inner]);
+            for (int64_t i = 0; i < w.size[inner]; i++)
+                tg_element_set(dst, to + i * w.dst[inner],
+                               tg_element(src, from + i * w.src[inner]));
         for (int d = inner - 1; d >= 0; d--) {
             to += w.dst[d];
             from += w.src[d];

@@ -84,6 +84,34 @@ void tg_copy_elements(const tg_tensor *dst, const tg_tensor *src);
 /* Position of element number `i` (row-major) of the tensor, in elements from data. */
 int64_t tg_element_offset(const tg_tensor *t, int64_t i);
 
+/* The element at an offset, as a double: exact for i64 up to 2^53. */
+static inline double tg_element(const tg_tensor *t, int64_t offset)
+{
+    return t->dtype == TG_F32   ? (double)((const float *)t->data)[offset]
+           : t->dtype == TG_F64 ? ((const double *)t->data)[offset]
+                                : (double)((const int64_t *)t->data)[offset];
+}
+
+static inline void tg_element_set(const tg_tensor *t, int64_t offset, double value)
+{
+    if (t->dtype == TG_F32)
+        ((float *)t->data)[offset] = (float)value;
+    else if (t->dtype == TG_F64)
+        ((double *)t->data)[offset] = value;
+    else
+        ((int64_t *)t->data)[offset] = (int64_t)value;
+}
+
+/* The element of one dtype from another tensor, bit for bit. */
+static inline void tg_element_copy(const tg_tensor *t, int64_t offset, const tg_tensor *source,
+                                   int64_t from)
+{
+    if (t->dtype == TG_F32)
+        ((float *)t->data)[offset] = ((const float *)source->data)[from];
+    else /* f64 and i64: eight bytes */
+        ((int64_t *)t->data)[offset] = ((const int64_t *)source->data)[from];
+}
+
 /* ---- the one error that has no way back ------------------------------------------------------ */
 
 /* Say so and exit(1): for the small blocks of bookkeeping. */

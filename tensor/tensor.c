@@ -327,25 +327,6 @@ tg_tensor *tg_requires_grad_at(const char *at, tg_tensor *t)
 
 /* ---- elements -------------------------------------------------------------------------------- */
 
-static double element_get(const tg_tensor *t, int64_t offset)
-{
-    switch (t->dtype) {
-    case TG_F32: return (double)((const float *)t->data)[offset];
-    case TG_F64: return ((const double *)t->data)[offset];
-    case TG_I64: return (double)((const int64_t *)t->data)[offset];
-    }
-    return NAN;
-}
-
-static void element_set(tg_tensor *t, int64_t offset, double value)
-{
-    switch (t->dtype) {
-    case TG_F32: ((float *)t->data)[offset] = (float)value; break;
-    case TG_F64: ((double *)t->data)[offset] = value; break;
-    case TG_I64: ((int64_t *)t->data)[offset] = (int64_t)value; break;
-    }
-}
-
 /* The offset of an index list in elements; -1 after misuse. */
 static int64_t index_offset(const char *at, const char *op, const tg_tensor *t,
                             const tg_shape *index)
@@ -374,14 +355,14 @@ static int64_t index_offset(const char *at, const char *op, const tg_tensor *t,
 double tg_get_at(const char *at, const tg_tensor *t, tg_shape index)
 {
     const int64_t offset = index_offset(at, "get", t, &index);
-    return offset < 0 ? NAN : element_get(t, offset);
+    return offset < 0 ? NAN : tg_element(t, offset);
 }
 
 void tg_set_at(const char *at, tg_tensor *t, double value, tg_shape index)
 {
     const int64_t offset = index_offset(at, "set", t, &index);
     if (offset >= 0) {
-        element_set(t, offset, value);
+        tg_element_set(t, offset, value);
         tg_touch(t);
     }
 }
@@ -395,7 +376,7 @@ double tg_item_at(const char *at, const tg_tensor *t)
         tg_misuse(at, "item", "%s: one element expected", tg_shape_format(&t->shape, text));
         return NAN;
     }
-    return element_get(t, 0);
+    return tg_element(t, 0);
 }
 
 void tg_fill_at(const char *at, tg_tensor *t, double value)
@@ -405,7 +386,7 @@ void tg_fill_at(const char *at, tg_tensor *t, double value)
     const int64_t count = tg_numel(t);
     const bool contiguous = tg_is_contiguous(t);
     for (int64_t i = 0; i < count; i++)
-        element_set(t, contiguous ? i : tg_element_offset(t, i), value);
+        tg_element_set(t, contiguous ? i : tg_element_offset(t, i), value);
     tg_touch(t);
 }
 
@@ -435,6 +416,6 @@ void tg_print(const tg_tensor *t)
            t->rows ? " (row-sparse)" : "");
     const int64_t count = t->rows ? 0 : tg_numel(t);
     for (int64_t i = 0; i < count && i < SHOWN; i++)
-        printf(" %g", element_get(t, tg_element_offset(t, i)));
+        printf(" %g", tg_element(t, tg_element_offset(t, i)));
     puts(count > SHOWN ? " ..." : "");
 }
