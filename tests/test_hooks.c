@@ -1,26 +1,10 @@
 /* What a program may do around the tape: keep, watch and change gradients, change data, draw, and
  * define ops of its own. */
-#include <criterion/criterion.h>
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
 
-#include "tapegrad.h"
-
-static tg_tensor *scalar_leaf(double value)
-{
-    tg_tensor *x = tg_owned_at(TG_HERE, TG_F64, (tg_shape){0});
-    tg_fill(x, value);
-    return tg_requires_grad(x);
-}
-
-static void expect_misuse(const char *message)
-{
-    cr_expect_eq(tg_last_error()->status, TG_EMISUSE, "%s expected", message);
-    cr_expect_not_null(strstr(tg_last_error()->message, message), "%s\nexpected: %s",
-                       tg_last_error()->message, message);
-    tg_clear_error();
-}
+#include "tests/helpers.h"
 
 /* ---- gradients of results -------------------------------------------------------------------- */
 

@@ -1,19 +1,10 @@
-#include <criterion/criterion.h>
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "tapegrad.h"
-
-static void expect_misuse(const char *message)
-{
-    cr_expect_eq(tg_last_error()->status, TG_EMISUSE, "%s expected", message);
-    cr_expect_not_null(strstr(tg_last_error()->message, message), "%s\nexpected: %s",
-                       tg_last_error()->message, message);
-    tg_clear_error();
-}
+#include "tests/helpers.h"
 
 static void begin(void)
 {
