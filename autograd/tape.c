@@ -77,9 +77,11 @@ static void *step_memory(size_t bytes)
 
 static void record(tg_node n, size_t attr_size)
 {
-    const size_t operands = (size_t)n.nin;
-    tg_tensor **in = step_memory(operands * sizeof *in + (operands + 1) * sizeof(uint64_t));
-    uint64_t *version = (uint64_t *)(void *)(in + operands);
+    const size_t operands = (size_t)n.nin * sizeof *n.in;
+    const size_t versions = (size_t)(n.nin + 1) * sizeof *n.version;
+    char *memory = step_memory(operands + versions + attr_size);
+    tg_tensor **in = (tg_tensor **)(void *)memory;
+    uint64_t *version = (uint64_t *)(void *)(memory + operands);
     for (int i = 0; i < n.nin; i++) {
         in[i] = n.in[i];
         version[i] = tg_version(in[i]);
@@ -88,7 +90,7 @@ static void record(tg_node n, size_t attr_size)
     n.in = in;
     n.version = version;
     if (attr_size > 0)
-        n.attr = memcpy(step_memory(attr_size), n.attr, attr_size);
+        n.attr = memcpy(memory + operands + versions, n.attr, attr_size);
     void *node = tape.node;
     grow(&node, sizeof *tape.node, tape.count, &tape.capacity);
     tape.node = node;
