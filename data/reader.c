@@ -5,7 +5,7 @@
 #include "data/dataset-internal.h"
 #include "data/lines-internal.h"
 #include "data/ratings.h"
-#include "nn/json-internal.h"
+#include "nn/file-internal.h"
 
 enum { COLUMNS = TG_TIMESTAMP + 1, MAX_FIELDS = 64 };
 
@@ -96,7 +96,7 @@ static tg_status read_id(const reader *r, int column, const char *field, int64_t
     *number = tg_ids_intern(ids, field);
     if (*number < 0)
         return TG_ENOMEM;
-    if (*number == known && !tg_json_is_utf8(field)) /* model files hold ids, in JSON */
+    if (*number == known && !tg_is_utf8(field)) /* model files hold ids, in JSON */
         return tg_lines_wrong_field(r->in, column_name[column], field, "not UTF-8");
     return TG_OK;
 }

@@ -234,10 +234,11 @@ Test(peers, fault_9__a_missing_file_is_a_failure)
     snprintf(command, sizeof command, "'%s' train --data /nowhere/at-all 2>/dev/null",
              program ? program : "build/ncf");
     cr_expect_eq(WEXITSTATUS(system(command)), 1);
-    tg_ratings ratings;
+    tg_ids users = {0}, items = {0};
+    tg_dataset ratings;
     tg_state_dict state;
     tg_tensor *t;
-    cr_expect_eq(tg_ratings_read("/nowhere/at-all", &ratings), TG_EIO);
+    cr_expect_eq(tg_ratings_read("/nowhere/at-all", &users, &items, &ratings), TG_EIO);
     cr_expect_eq(tg_safetensors_load("/nowhere/at-all", &state), TG_EIO);
     cr_expect_eq(tg_npy_load("/nowhere/at-all", &t), TG_EIO);
     cr_expect_null(t);
