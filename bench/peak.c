@@ -1,6 +1,7 @@
 #include "bench/peak.h"
 
 #include <stdint.h>
+#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
@@ -9,6 +10,18 @@ double seconds_now(void)
     struct timespec t;
     clock_gettime(CLOCK_MONOTONIC, &t);
     return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+}
+
+static int by_value(const void *a, const void *b)
+{
+    const double x = *(const double *)a, y = *(const double *)b;
+    return (x > y) - (x < y);
+}
+
+double median_of(double *value, int count)
+{
+    qsort(value, (size_t)count, sizeof *value, by_value);
+    return value[count / 2];
 }
 
 #define CHAINS 12 /* enough to hide the latency of an addition, few enough for 16 registers */
@@ -60,10 +73,10 @@ double peak_gflops(const char *kernels)
     for (size_t i = 0; i < sizeof loops / sizeof *loops; i++)
         if (strcmp(loops[i].name, kernels) == 0)
             l = &loops[i];
-    const int64_t rounds = 2000000;
+    const int64_t rounds = 20000; /* short, for one of them to be undisturbed */
     volatile float sink = 0;
     double best = 0;
-    for (int i = 0; i < 10; i++) {
+    for (int i = 0; i < 1000; i++) {
         const double start = seconds_now();
         sink = sink + l->run(rounds);
         const double rate = 2e-9 * CHAINS * l->lanes * (double)rounds / (seconds_now() - start);

@@ -10,4 +10,7 @@ double peak_gflops(const char *kernels);
 /* Seconds since some moment. */
 double seconds_now(void);
 
+/* The median of an odd number of values, which are put in order. */
+double median_of(double *value, int count);
+
 #endif
