@@ -91,10 +91,6 @@ tg_tensor *tg_where_at(const char *at, tg_tensor *condition, tg_tensor *a, tg_te
 
 /* ---- topk: (..., n) -> i64 (..., k), places of the largest, in falling order ----------------- */
 
-typedef struct topk_attr {
-    int64_t k;
-} topk_attr;
-
 /* Whether element i of x goes before element j: NaN first, as in PyTorch; then the earlier one. */
 static bool goes_before(const tg_tensor *x, int64_t i, int64_t j)
 {
@@ -107,7 +103,7 @@ static bool goes_before(const tg_tensor *x, int64_t i, int64_t j)
 static tg_tensor *topk_forward(const tg_node *n)
 {
     const tg_tensor *x = n->in[0];
-    const int64_t k = ((const topk_attr *)n->attr)->k;
+    const int64_t k = *(const int64_t *)n->attr;
     const int last = x->shape.ndim - 1;
     if (last < 0 || k < 0 || k > x->shape.size[last])
         return tg_reject(n, "%lld of %s: a last dimension of at least as many expected",
@@ -138,8 +134,7 @@ const tg_op tg_op_topk = {.name = "topk", .arity = 1, .forward = topk_forward};
 
 tg_tensor *tg_topk_at(const char *at, tg_tensor *x, int64_t k, tg_tensor **index)
 {
-    const topk_attr attr = {k};
-    *index = tg_apply(at, &tg_op_topk, 1, &x, &attr, sizeof attr);
+    *index = tg_apply(at, &tg_op_topk, 1, &x, &k, sizeof k);
     return tg_gather_at(at, x, -1, *index);
 }
 
@@ -150,9 +145,9 @@ tg_tensor *tg_argmax_at(const char *at, tg_tensor *x, int dim, bool keepdim)
     const int d = tg_dimension(&x->shape, dim);
     if (d < 0)
         return tg_misuse(at, "argmax", "dimension %d of %s", dim, TG_TEXT(x->shape));
-    const topk_attr attr = {1};
+    const int64_t one = 1;
     tg_tensor *y = tg_transpose_at(at, x, d, -1);
-    y = tg_apply(at, &tg_op_topk, 1, &y, &attr, sizeof attr);
+    y = tg_apply(at, &tg_op_topk, 1, &y, &one, sizeof one);
     y = tg_transpose_at(at, y, d, -1);
     return keepdim ? y : tg_squeeze_at(at, y, d);
 }

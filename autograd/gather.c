@@ -1,20 +1,17 @@
 /* gather and scatter_add: each is the gradient of the other; and index_select. */
 #include "autograd/ops-internal.h"
 
-typedef struct gather_attr {
-    int dim;
-} gather_attr;
-
-/* The dimension; -1, and misuse, unless sizes of index beside it are at most those of x. */
+/* The dimension, an attribute of both ops; -1, and misuse, unless the sizes of index beside it are
+ * at most those of x. */
 static int checked_dimension(const tg_node *n, const tg_tensor *x, const tg_tensor *index)
 {
-    const int dim = tg_dimension(&x->shape, ((const gather_attr *)n->attr)->dim);
+    const int dim = tg_dimension(&x->shape, *(const int *)n->attr);
     bool fits = dim >= 0 && index->shape.ndim == x->shape.ndim && index->dtype == TG_I64;
     for (int d = 0; fits && d < x->shape.ndim; d++)
         fits = d == dim || index->shape.size[d] <= x->shape.size[d];
     if (!fits) {
         tg_reject(n, "dimension %d of %s with index %s %s: i64 of as many dimensions expected, no "
-                  "larger beside that one", ((const gather_attr *)n->attr)->dim, TG_TEXT(x->shape),
+                  "larger beside that one", *(const int *)n->attr, TG_TEXT(x->shape),
                   tg_dtype_name(index->dtype), TG_TEXT(index->shape));
         return -1;
     }
@@ -62,15 +59,14 @@ static tg_tensor *gather_forward(const tg_node *n)
 static void gather_backward(const tg_node *n, tg_tensor *g, tg_tensor **dx)
 {
     tg_tensor *zeros = tg_zeros_at(n->at, g->dtype, n->in[0]->shape);
-    dx[0] = tg_scatter_add_at(n->at, zeros, ((const gather_attr *)n->attr)->dim, n->in[1], g);
+    dx[0] = tg_scatter_add_at(n->at, zeros, *(const int *)n->attr, n->in[1], g);
 }
 
 TG_DEFINE_OP(gather, 2, TG_SAVES(1));
 
 tg_tensor *tg_gather_at(const char *at, tg_tensor *x, int dim, tg_tensor *index)
 {
-    const gather_attr attr = {dim};
-    return tg_apply(at, &tg_op_gather, 2, (tg_tensor *[]){x, index}, &attr, sizeof attr);
+    return tg_apply(at, &tg_op_gather, 2, (tg_tensor *[]){x, index}, &dim, sizeof dim);
 }
 
 /* ---- scatter_add: x, index (...), source (...) -> x's shape ---------------------------------- */
@@ -102,7 +98,7 @@ static void scatter_add_backward(const tg_node *n, tg_tensor *g, tg_tensor **dx)
 {
     dx[0] = g;
     if (tg_needs_grad(n, 2))
-        dx[2] = tg_gather_at(n->at, g, ((const gather_attr *)n->attr)->dim, n->in[1]);
+        dx[2] = tg_gather_at(n->at, g, *(const int *)n->attr, n->in[1]);
 }
 
 TG_DEFINE_OP(scatter_add, 3, TG_SAVES(1));
@@ -110,9 +106,8 @@ TG_DEFINE_OP(scatter_add, 3, TG_SAVES(1));
 tg_tensor *tg_scatter_add_at(const char *at, tg_tensor *x, int dim, tg_tensor *index,
                              tg_tensor *source)
 {
-    const gather_attr attr = {dim};
-    return tg_apply(at, &tg_op_scatter_add, 3, (tg_tensor *[]){x, index, source}, &attr,
-                    sizeof attr);
+    tg_tensor *in[] = {x, index, source};
+    return tg_apply(at, &tg_op_scatter_add, 3, in, &dim, sizeof dim);
 }
 
 /* ---- index_select ---------------------------------------------------------------------------- */

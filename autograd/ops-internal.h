@@ -25,10 +25,10 @@ static inline tg_tensor *tg_result(const tg_node *n, tg_dtype dtype, tg_shape sh
 #define TG_TEXT(shape) tg_shape_format(&(shape), (char[TG_SHAPE_TEXT]){0})
 
 /* A dimension counted from the end where negative; -1 where there is none. */
-static inline int tg_dimension(const tg_shape *shape, int dim)
+static inline int tg_dimension(const tg_shape *shape, int64_t dim)
 {
     dim = dim < 0 ? dim + shape->ndim : dim;
-    return dim >= 0 && dim < shape->ndim ? dim : -1;
+    return dim >= 0 && dim < shape->ndim ? (int)dim : -1;
 }
 
 /* Node number i of this thread's tape, for the benchmark; NULL past the end. */

@@ -120,10 +120,17 @@ tg_tensor *tg_sum_at(const char *at, tg_tensor *x)
     return tg_sum_to_at(at, x, (tg_shape){.ndim = 0});
 }
 
+/* A sum of x's elements divided by how many of them each of its own elements has. */
+static tg_tensor *divided(const char *at, tg_tensor *sum, const tg_tensor *x)
+{
+    if (tg_is_error(sum))
+        return sum;
+    return tg_div_scalar_at(at, sum, (double)tg_numel(x) / (double)tg_numel(sum));
+}
+
 tg_tensor *tg_mean_at(const char *at, tg_tensor *x)
 {
-    tg_tensor *sum = tg_sum_at(at, x);
-    return tg_is_error(sum) ? sum : tg_div_scalar_at(at, sum, (double)tg_numel(x));
+    return divided(at, tg_sum_at(at, x), x);
 }
 
 /* ---- over some dimensions -------------------------------------------------------------------- */
@@ -137,7 +144,7 @@ static bool reduced_shape(const char *at, const char *op, const tg_tensor *x, tg
     bool valid = dims.ndim > 0 && dims.ndim <= x->shape.ndim, seen[TG_MAX_DIMS] = {false};
     *shape = x->shape;
     for (int i = 0; valid && i < dims.ndim; i++) {
-        const int d = tg_dimension(&x->shape, (int)dims.size[i]);
+        const int d = tg_dimension(&x->shape, dims.size[i]);
         valid = d >= 0 && !seen[d];
         if (valid) {
             seen[d] = true;
@@ -156,7 +163,7 @@ static tg_tensor *drop(const char *at, tg_tensor *y, bool keepdim, tg_shape dims
         return y;
     bool drops[TG_MAX_DIMS] = {false};
     for (int i = 0; i < dims.ndim; i++)
-        drops[tg_dimension(&y->shape, (int)dims.size[i])] = true;
+        drops[tg_dimension(&y->shape, dims.size[i])] = true;
     tg_shape shape = {.ndim = 0};
     for (int d = 0; d < y->shape.ndim; d++)
         if (!drops[d])
@@ -174,14 +181,7 @@ tg_tensor *tg_sum_dim_at(const char *at, tg_tensor *x, bool keepdim, tg_shape di
 
 tg_tensor *tg_mean_dim_at(const char *at, tg_tensor *x, bool keepdim, tg_shape dims)
 {
-    tg_shape shape;
-    if (!reduced_shape(at, "mean_dim", x, dims, &shape))
-        return tg_error_tensor();
-    double count = 1;
-    for (int d = 0; d < shape.ndim; d++)
-        count *= shape.size[d] == 1 ? (double)x->shape.size[d] : 1;
-    tg_tensor *mean = tg_div_scalar_at(at, tg_sum_to_at(at, x, shape), count);
-    return drop(at, mean, keepdim, dims);
+    return divided(at, tg_sum_dim_at(at, x, keepdim, dims), x);
 }
 
 tg_tensor *tg_max_dim_at(const char *at, tg_tensor *x, bool keepdim, tg_shape dims)

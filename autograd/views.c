@@ -98,7 +98,7 @@ tg_tensor *tg_permute_at(const char *at, tg_tensor *x, tg_shape dims)
     permute_attr p = {.ndim = x->shape.ndim};
     bool valid = dims.ndim == p.ndim, seen[TG_MAX_DIMS] = {false};
     for (int d = 0; valid && d < p.ndim; d++) {
-        p.from[d] = tg_dimension(&x->shape, (int)dims.size[d]);
+        p.from[d] = tg_dimension(&x->shape, dims.size[d]);
         valid = p.from[d] >= 0 && !seen[p.from[d]];
         if (valid)
             seen[p.from[d]] = true;

@@ -224,3 +224,86 @@ Test(misuse, indices__of_every_op_are_named)
     op_index_fault = INDEX_FITS;
     cr_expect_gt(tried, 100);
 }
+
+/* ---- dimensions and other numbers ------------------------------------------------------------ */
+
+/* The caller's line and the op, for a call on one line. */
+static void expect_named(const tg_tensor *y, const char *call, int64_t number)
+{
+    cr_expect(tg_is_error(y), "%s takes %lld", call, (long long)number);
+    cr_expect_eq(tg_last_error()->status, TG_EMISUSE, "%s of %lld", call, (long long)number);
+    cr_expect_not_null(strstr(tg_last_error()->message, "test_misuse.c:"), "%s: %s", call,
+                       tg_last_error()->message);
+    tg_clear_error();
+}
+#define NAMED(call) expect_named(call, #call, n)
+
+Test(misuse, dimensions__of_every_function_are_named)
+{
+    static const int64_t beyond[] = {3, -4, INT32_MAX, INT32_MIN};
+    tg_set_misuse(TG_MISUSE_RETURN);
+    tg_step_begin();
+    tg_tensor *x = zeros(TG_SHAPE(2, 3)), *index = tg_zeros(TG_I64, 2, 3), *part[4];
+    for (size_t i = 0; i < sizeof beyond / sizeof *beyond; i++) {
+        const int n = (int)beyond[i];
+        NAMED(tg_transpose(x, n, 0));
+        NAMED(tg_permute(x, n, 0));
+        NAMED(tg_permute(x, 1, (INT64_C(1) << 32)));
+        NAMED(tg_squeeze(x, n));
+        NAMED(tg_unsqueeze(x, n));
+        NAMED(tg_select(x, n, 0));
+        NAMED(tg_narrow(x, n, 0, 1));
+        NAMED(tg_cat(n, x, x));
+        NAMED(tg_stack(n, x, x));
+        NAMED(tg_pad(x, n, 0, 9));
+        NAMED(tg_gather(x, n, index));
+        NAMED(tg_scatter_add(x, n, index, x));
+        NAMED(tg_index_select(x, n, tg_zeros(TG_I64, 1)));
+        NAMED(tg_sum_dim(x, true, n));
+        NAMED(tg_sum_dim(x, true, 0, n));
+        NAMED(tg_sum_dim(x, true, (INT64_C(1) << 32)));
+        NAMED(tg_mean_dim(x, true, n));
+        NAMED(tg_max_dim(x, false, n));
+        NAMED(tg_min_dim(x, false, n));
+        NAMED(tg_var_dim(x, true, n));
+        NAMED(tg_logsumexp(x, true, n));
+        NAMED(tg_softmax(x, n));
+        NAMED(tg_log_softmax(x, n));
+        NAMED(tg_argmax(x, n, false));
+        cr_expect_eq(tg_split(x, n, 1, part), 0);
+        cr_expect_eq(tg_last_error()->status, TG_EMISUSE);
+        tg_clear_error();
+    }
+    tg_step_end();
+}
+
+Test(misuse, numbers__that_fit_no_size_are_named)
+{
+    static const int64_t beyond[] = {4, -5, INT64_MAX, INT64_MIN};
+    tg_set_misuse(TG_MISUSE_RETURN);
+    tg_step_begin();
+    tg_tensor *x = zeros(TG_SHAPE(2, 3)), *places, *part[4];
+    for (size_t i = 0; i < sizeof beyond / sizeof *beyond; i++) {
+        const int64_t n = beyond[i];
+        NAMED(tg_select(x, 1, n));
+        NAMED(tg_narrow(x, 1, n, 1));
+        NAMED(tg_narrow(x, 1, 0, n));
+        NAMED(tg_narrow(x, 1, n, n));
+        NAMED(tg_pad(x, 1, n, 4));
+        NAMED(tg_view(x, n));
+        NAMED(tg_view(x, n, n));
+        NAMED(tg_reshape(x, n, -1));
+        NAMED(tg_expand(x, n));
+        NAMED(tg_expand(x, n, n, 3));
+        NAMED(tg_sum_to(x, n));
+        NAMED(tg_topk(x, n, &places));
+        if (n < 0) {
+            NAMED(tg_pad(x, 1, 0, n));
+            NAMED(tg_zeros(TG_F64, n));
+            NAMED(tg_scatter_rows(x, tg_zeros(TG_I64, 2), n));
+            cr_expect_eq(tg_split(x, 1, n, part), 0);
+            tg_clear_error();
+        }
+    }
+    tg_step_end();
+}
