@@ -1,5 +1,5 @@
 #!/bin/sh
-# The training of NCF here and in PyTorch, in turn, five times; medians and their ratio.
+# Training and scoring of NCF here and in PyTorch, in turn, five times; medians and their ratio.
 set -eu
 bench=${1:?usage: bench/compare.sh RUN-BENCH}
 python=${PYTHON:-python3}
@@ -13,22 +13,29 @@ fi
 export MALLOC_MMAP_THRESHOLD_=1000000000 MALLOC_TRIM_THRESHOLD_=1000000000 \
        MALLOC_TOP_PAD_=100000000
 
-rates() { sed 's/.*: \([0-9]*\) samples.*/\1/' "$1" | sort -n; }
-median() { rates "$1" | sed -n 3p; }
-
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
-compare() { # options of both programs
-    rm -f "$folder"/*
-    for round in 1 2 3 4 5; do
-        "$bench" train "$@" >>"$folder/ours"
-        "$python" bench/pytorch_ncf.py "$@" >>"$folder/theirs"
-    done
+median() { sed 's/.*: \([0-9]*\) .*/\1/' "$1" | sort -n | sed -n 2p; }
+ours() { "$bench" "$@" >>"$folder/ours"; }
+theirs() { "$python" bench/pytorch_ncf.py "$@" >>"$folder/theirs"; }
+report() { # what was run
     ours=$(median "$folder/ours") theirs=$(median "$folder/theirs")
-    echo "$(sed -n '1s/^tapegrad \(.*\): .*/\1/p' "$folder/ours"):" \
-         "tapegrad $ours, pytorch $theirs samples/s, ratio $(echo "$ours $theirs" |
+    echo "$1: tapegrad $ours, pytorch $theirs $2, ratio $(echo "$ours $theirs" |
          awk '{printf "%.1f", $1 / $2}')"
+    rm -f "$folder"/*
 }
-compare --threads 1
-compare --threads 2
-compare --threads 1 --sparse
+
+for threads in 1 2; do
+    for optimizer in adam sparse-adam; do
+        for round in 1 2 3; do
+            ours train --optimizer $optimizer --threads $threads
+            theirs --optimizer $optimizer --threads $threads
+        done
+        report "training, $optimizer, threads $threads" samples/s
+    done
+done
+for round in 1 2 3; do
+    ours score
+    theirs --score
+done
+report 'scoring, 1 thread' pairs/s

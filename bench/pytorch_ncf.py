@@ -1,9 +1,10 @@
 #!/usr/bin/env python3
 """The training job of bench/bench.c in PyTorch: the tutorial's NCF at the size of MovieLens 1M.
 
-    python3 bench/pytorch_ncf.py [--threads N] [--sparse] [--batch-size N] [--seconds S]
+    python3 bench/pytorch_ncf.py [--threads N] [--optimizer adam|sparse-adam] [--batch-size N] [--score]
 
-Prints samples per second of the whole step: batch, forward, backward, update.
+Prints samples per second of the whole step: batch, forward, backward, update; or pairs per second of
+scoring without gradients, 4096 at a time.
 """
 import argparse
 import os
@@ -58,10 +59,22 @@ def optimisers(model, sparse):
     return [torch.optim.SparseAdam(split[True], lr=LR), torch.optim.Adam(split[False], lr=LR)]
 
 
+def score_rate(model, user, item, seconds):
+    model.eval()
+    pairs, at, start = 0, 0, time.perf_counter()
+    with torch.no_grad():
+        while time.perf_counter() - start < seconds:
+            at = 0 if at + 4096 > RATINGS else at
+            model(user[at:at + 4096], item[at:at + 4096])
+            at, pairs = at + 4096, pairs + 4096
+    return pairs / (time.perf_counter() - start)
+
+
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--threads", type=int, default=1)
-    parser.add_argument("--sparse", action="store_true")
+    parser.add_argument("--optimizer", default="adam", choices=("adam", "sparse-adam"))
+    parser.add_argument("--score", action="store_true")
     parser.add_argument("--batch-size", type=int, default=256)
     parser.add_argument("--seconds", type=float, default=3)
     args = parser.parse_args()
@@ -70,8 +83,12 @@ def main():
     user = (USERS * torch.rand(RATINGS, dtype=torch.float64) ** 2).long()  # as skewed as bench.c's
     item = (ITEMS * torch.rand(RATINGS, dtype=torch.float64) ** 3).long()
     rating = torch.randint(1, 6, (RATINGS,)).float()
-    model = NCF(OUTPUT_DIM, args.sparse)
-    steps = optimisers(model, args.sparse)
+    sparse = args.optimizer == "sparse-adam"
+    model = NCF(OUTPUT_DIM, sparse)
+    if args.score:
+        print(f"pytorch score: {score_rate(model, user, item, args.seconds):.0f} pairs/s")
+        return
+    steps = optimisers(model, sparse)
     order = torch.randperm(RATINGS)
     samples, warm, start = 0, False, time.perf_counter()
     at = 0
@@ -89,8 +106,7 @@ def main():
             optimiser.step()
         samples += len(batch)
     rate = samples / (time.perf_counter() - start)
-    kind = "sparse-adam" if args.sparse else "adam"
-    print(f"pytorch ncf {kind} threads={args.threads}: {rate:.0f} samples/s")
+    print(f"pytorch ncf {args.optimizer} threads={args.threads}: {rate:.0f} samples/s")
 
 
 if __name__ == "__main__":
