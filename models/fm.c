@@ -18,7 +18,7 @@ tg_tensor *fm_forward(fm *m, tg_tensor *feature)
     tg_tensor *each = tg_sum_dim(tg_square(v), false, 1);          /* (batch, dim) */
     tg_tensor *pairs = tg_sum_dim(tg_sub(all, each), true, 1);     /* (batch, 1), twice */
     tg_tensor *y = tg_embedding_bag(m->w->weight, feature, false); /* (batch, 1) */
-    y = tg_add(y, tg_mul(pairs, tg_scalar(pairs->dtype, 0.5)));
+    y = tg_add(y, tg_mul_scalar(pairs, 0.5));
     return tg_view(tg_add(y, m->bias), -1);
 }
 
