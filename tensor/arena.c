@@ -18,7 +18,6 @@
 #define UNPOISON(p, n) ((void)(p), (void)(n))
 #endif
 
-#define LINE ((size_t)64)
 #define FIRST_BLOCK ((size_t)1 << 20)
 #define ADDRESSABLE (UINT64_C(1) << 47) /* bytes, by any program on today's processors */
 #define CHUNK 512    /* headers asked for at a time */
@@ -173,9 +172,9 @@ static block *block_insert(block *before, size_t bytes)
     if (size < bytes)
         return NULL;
     block *b = malloc(sizeof *b);
-    unsigned char *data = aligned_alloc(LINE, size);
+    unsigned char *data = tg_memory(size);
     if (data == NULL && size > bytes) /* rather less than nothing */
-        data = aligned_alloc(LINE, size = (bytes + LINE - 1) / LINE * LINE);
+        data = tg_memory(size = bytes);
     if (!b || !data) {
         free(b);
         free(data);
@@ -193,7 +192,7 @@ void *tg_arena_alloc(size_t bytes)
     arena_start();
     if (bytes > ADDRESSABLE)
         return NULL;
-    const size_t align = bytes >= LINE ? LINE : 16; /* powers of two */
+    const size_t align = bytes >= TG_LINE ? TG_LINE : 16; /* powers of two */
     size_t from = (local.used + align - 1) & ~(align - 1);
     if (!local.at || from + bytes > local.at->size) {
         block *next = local.at ? local.at->next : local.blocks;

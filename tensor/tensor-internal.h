@@ -12,6 +12,14 @@
 
 #include "tensor/tensor.h"
 
+/* ---- memory: memory.c ------------------------------------------------------------------------ */
+
+#define TG_LINE ((size_t)64) /* of the caches */
+
+/* Like malloc, at the start of a line; large blocks in huge pages where the system has them, for
+ * looking up rows of a table costs the processor a page each. */
+void *tg_memory(size_t bytes);
+
 /* ---- step memory: arena.c -------------------------------------------------------------------- */
 
 void tg_arena_push(void);

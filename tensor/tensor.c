@@ -248,7 +248,7 @@ tg_tensor *tg_from_at(const char *at, tg_dtype dtype, const void *values, tg_sha
 /* Zeroed memory at the start of a cache line, for large arrays without touching them. */
 static void *zeroed(size_t bytes)
 {
-    void *data = aligned_alloc(64, (bytes + 63) / 64 * 64);
+    void *data = tg_memory(bytes);
     if (data)
         memset(data, 0, bytes);
     return data;
