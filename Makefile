@@ -33,6 +33,7 @@ objects = $(patsubst %.c,$(BUILD)/%.o,$(call sources,$(1)))
 ARCHIVES := $(patsubst %,$(BUILD)/lib%.a,$(FLOORS))
 
 CLI_OBJECTS := $(patsubst %.c,$(BUILD)/%.o,$(wildcard models/cli/*.c))
+CLI_PARTS := $(filter-out %/main.o,$(CLI_OBJECTS)) # for the tests, which have a main of their own
 TEST_OBJECTS := $(patsubst %.c,$(BUILD)/%.o,$(wildcard tests/*.c))
 BENCH_OBJECTS := $(patsubst %.c,$(BUILD)/%.o,$(wildcard bench/*.c))
 
@@ -69,7 +70,7 @@ endif
 
 FLAGS_peak := -O3 -ffp-contract=fast
 
-$(BUILD)/run-tests: $(TEST_OBJECTS) $(ARCHIVES)
+$(BUILD)/run-tests: $(TEST_OBJECTS) $(CLI_PARTS) $(ARCHIVES)
 	$(call say,LINK)$(CC) $(ALL_CFLAGS) $(LDFLAGS) -o $@ $^ -lcriterion $(LDLIBS)
 test: $(BUILD)/run-tests $(BUILD)/ncf $(BUILD)/exercise floors
 	@sh tests/run.sh $(BUILD)
