@@ -58,6 +58,16 @@ $(BUILD)/%.o: %.c
 	@mkdir -p $(@D)
 	$(call say,CC  )$(CC) $(ALL_CPPFLAGS) $(ALL_CFLAGS) $(FLAGS_$(notdir $*)) -c -o $@ $<
 
+# The report page's style and script, each an array of lines that ends with NULL.
+$(BUILD)/models/cli/page_text.h: models/cli/page.css models/cli/page.js
+	@mkdir -p $(@D)
+	$(call say,GEN )for f in css js; do \
+	    echo "static const char *const page_$$f[] = {"; \
+	    sed 's/[\\"?]/\\&/g; s/.*/    "&\\n",/' models/cli/page.$$f; \
+	    echo "    0};"; done >$@
+$(BUILD)/models/cli/page.o: $(BUILD)/models/cli/page_text.h
+FLAGS_page := -I$(BUILD)
+
 # Kernels: -std=c11 would forbid fused multiply-adds across operators; errno and floating-point traps
 # would forbid vector sqrt and selects. No further relaxation: NaN and infinity keep their meaning.
 # -Wno-pass-failed: clang would warn that loops which call libm stay scalar.
@@ -79,6 +89,10 @@ test: $(BUILD)/run-tests $(BUILD)/ncf $(BUILD)/exercise floors
 ifndef SANITIZE
 	@CC="$(CC)" MAKE="$(MAKE)" sh tests/install.sh $(BUILD)
 endif
+
+$(BUILD)/write-samples: $(BUILD)/tests/pictures/write_samples.o $(BUILD)/tests/picture_samples.o \
+                        $(CLI_PARTS) $(ARCHIVES)
+	$(call say,LINK)$(CC) $(ALL_CFLAGS) $(LDFLAGS) -o $@ $^ $(LDLIBS)
 
 $(BUILD)/gradcheck-report: $(BUILD)/tests/gradcheck/report.o $(BUILD)/tests/op_samples.o \
                            $(BUILD)/tests/model_samples.o $(ARCHIVES)
