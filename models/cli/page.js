@@ -6,7 +6,7 @@
     if (!byId('map-data'))
         return;
     const data = JSON.parse(byId('map-data').textContent);
-    const count = data.name.length, SIDE = 10000, LISTED = 50, RAMP = 6;
+    const count = data.name.length, SIDE = 10000, RAMP = 6, LISTED = 50, RINGED = 1000;
     const box = byId('canvas'), tip = byId('tip');
     const layers = {points: byId('points').getContext('2d'), marks: byId('marks').getContext('2d')};
 
@@ -64,7 +64,7 @@
                 context.globalAlpha = dim ? 0.12 : 0.85;
                 context.beginPath();
                 for (let i = 0; i < count; i++) {
-                    const isShown = isFound[i] && (state.only < 0 || state.only === k);
+                    const isShown = isFound[i] === 1 && (state.only < 0 || state.only === k);
                     if (of[i] !== k || isShown === dim)
                         continue;
                     const x = screenX(i), y = screenY(i);
@@ -89,7 +89,7 @@
         const context = layers.marks;
         clear(context);
         context.strokeStyle = css('--ink');
-        if (state.found && state.found.length <= 500)
+        if (state.found && state.found.length <= RINGED)
             for (const i of state.found)
                 ring(context, i, 1.5, 1.25);
         const shown = state.hovered >= 0 ? state.hovered : state.chosen;
