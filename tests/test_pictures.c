@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "models/cli/groups.h"
 #include "models/cli/text.h"
 #include "tests/picture_samples.h"
 
@@ -236,6 +237,52 @@ Test(pictures, map__may_have_axes_and_no_groups_or_points)
     expect_well_formed(map_text(&map));
     map.count = 0;
     expect_well_formed(map_text(&map));
+}
+
+/* ---- groups ---------------------------------------------------------------------------------- */
+
+Test(pictures, groups__are_the_frequent_labels_and_the_rarest_of_an_item)
+{
+    static const char *const label[] = {"Comedy", "Drama|Comedy", "Comedy", "|War||Drama|", "Drama",
+                                        "Comedy|War|Drama"};
+    static const uint8_t expected[] = {0, 1, 0, 2, 1, 2}; /* Comedy 4, Drama 4, War 2 */
+    item_groups g;
+    cr_assert_eq(item_groups_new(&g, label, 6), TG_OK);
+    cr_assert_eq(g.count, 3);
+    cr_expect_str_eq(g.name[0], "Comedy");
+    cr_expect_str_eq(g.name[1], "Drama");
+    cr_expect_str_eq(g.name[2], "War");
+    cr_expect_arr_eq(g.group, expected, sizeof expected);
+    item_groups_release(&g);
+}
+
+Test(pictures, groups__end_with_other)
+{
+    const char *few[] = {"War", NULL, "", "War", "|"};
+    static const uint8_t expected[] = {0, 1, 1, 0, 1};
+    item_groups g;
+    cr_assert_eq(item_groups_new(&g, few, 5), TG_OK);
+    cr_assert_eq(g.count, 2);
+    cr_expect_str_eq(g.name[1], "other");
+    cr_expect_arr_eq(g.group, expected, sizeof expected);
+    item_groups_release(&g);
+    char text[3000][8];
+    const char *many[3000];
+    for (int i = 0; i < 3000; i++) { /* half are "0", the others differ */
+        snprintf(text[i], sizeof text[i], "%d", i % 2 ? i : 0);
+        many[i] = text[i];
+    }
+    cr_assert_eq(item_groups_new(&g, many, 3000), TG_OK);
+    cr_assert_eq(g.count, GROUP_LIMIT);
+    cr_expect_str_eq(g.name[0], "0");
+    cr_expect_str_eq(g.name[1], "1");
+    cr_expect_str_eq(g.name[GROUP_LIMIT - 1], "other");
+    cr_expect_eq(g.group[2998], 0);
+    cr_expect_eq(g.group[2999], GROUP_LIMIT - 1);
+    item_groups_release(&g);
+    cr_assert_eq(item_groups_new(&g, NULL, 0), TG_OK);
+    cr_expect_eq(g.count, 0);
+    item_groups_release(&g);
 }
 
 /* ---- the page -------------------------------------------------------------------------------- */

@@ -31,12 +31,13 @@
         if (!data.popularity.length)
             return {of: new Uint8Array(count), variable: 'group', names: ['all']};
         const names = [];
-        for (let i = 0; i < RAMP; i++) {
-            const low = least(i), high = i === RAMP - 1 ? most : least(i + 1) - 1;
-            names.push(low < high ? `${low} to ${high} ratings` : `${low} ratings`);
-        }
+        for (let i = 0; i < RAMP; i++)
+            names.push(ratings(least(i), i === RAMP - 1 ? most : least(i + 1) - 1));
         return {of: byPopularity, variable: 'ramp', names};
     }
+
+    const ratings = (low, high = low) =>
+        low < high ? `${low} to ${high} ratings` : `${low} ${low === 1 ? 'rating' : 'ratings'}`;
 
     /* ---- drawing ---- */
 
@@ -44,7 +45,7 @@
     const side = () => box.clientWidth;
     const screenX = i => (data.x[i] - view.left) / SIDE * side() * view.zoom;
     const screenY = i => (data.y[i] - view.top) / SIDE * side() * view.zoom;
-    const radius = () => Math.min(7, Math.max(1.2, 0.27 * side() / Math.sqrt(count)) * Math.sqrt(view.zoom));
+    const radius = () => Math.min(6, Math.max(1.2, 0.24 * side() / Math.sqrt(count)) * Math.sqrt(view.zoom));
 
     function clear(context) {
         const pixels = Math.round(side() * devicePixelRatio);
@@ -106,7 +107,7 @@
         if (data.group.length)
             facts.push(data.groups[data.group[i]]);
         if (data.popularity.length)
-            facts.push(`${data.popularity[i]} ratings`);
+            facts.push(ratings(data.popularity[i]));
         const small = document.createElement('small');
         small.textContent = facts.join(', ');
         tip.replaceChildren(data.name[i], small);
@@ -138,6 +139,7 @@
                     (b, j) => b.setAttribute('aria-pressed', state.only === j));
                 drawPoints();
             });
+            item.hidden = !totals[k];
             item.append(button);
             return item;
         }));

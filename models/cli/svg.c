@@ -149,13 +149,11 @@ static scale panel_scale(const learning_curves *curves, const curve_panel *panel
 
 static scale epoch_scale(int64_t epochs)
 {
-    scale s = scale_of(1, epochs > 1 ? (double)epochs : 2, LEFT + 12, PANEL_WIDTH - RIGHT - 12, 8);
-    if (epochs <= 1)
-        s = (scale){0, 2, LEFT + 12, PANEL_WIDTH - RIGHT - 12, 1, 0};
-    if (s.step < 1) {
-        s.step = 1;
-        s.digits = 0;
-    }
+    const bool is_one = epochs <= 1; /* in the middle */
+    scale s = scale_of(is_one ? 0 : 1, is_one ? 2 : (double)epochs, LEFT + 12,
+                       PANEL_WIDTH - RIGHT - 12, 8);
+    s.step = fmax(s.step, 1);
+    s.digits = 0;
     return s;
 }
 
