@@ -6,8 +6,8 @@
 
 #include "models/cli/page.h"
 
-/* With so many points on the map, at least ODD_NAMES. The first of them have names that are hard to
- * write: markup, the end of a script, quotes, Latin-1, a control character. Ends with the next call. */
+/* With so many points on the map, at least ODD_NAMES; it lasts until the next call. The first ones
+ * have names that are hard to write: the end of a script, quotes, Latin-1, control characters. */
 enum { ODD_NAMES = 5 };
 extern const char *const odd_names[ODD_NAMES];
 const page *picture_sample(int64_t points);

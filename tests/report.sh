@@ -14,8 +14,9 @@ trap 'rm -rf "$folder"' EXIT
 browse() { # SCHEME FILE: the page as it is when all is quiet
     scheme=1
     [ "$1" = dark ] && scheme=0
-    timeout 120 "$chromium" --headless --no-sandbox --disable-gpu --no-first-run --enable-logging=stderr \
+    timeout 120 "$chromium" --headless --no-sandbox --disable-gpu --no-first-run \
         --disable-background-networking --disable-component-update --disable-sync \
+        --enable-logging=stderr \
         --user-data-dir="$folder/profile" --blink-settings=preferredColorScheme=$scheme \
         --window-size=1400,1000 --virtual-time-budget=20000 --dump-dom "file://$folder/$2"
 }

@@ -205,8 +205,10 @@ static void write_map(FILE *file, const page *p)
           "<output id=\"found\" aria-live=\"polite\"></output>\n", file);
     if (map->groups > 0 && map->popularity)
         fputs("<fieldset><legend>Colour by</legend>\n"
-              "<label><input type=\"radio\" name=\"colour\" value=\"group\" checked> genre</label>\n"
-              "<label><input type=\"radio\" name=\"colour\" value=\"popularity\"> popularity</label>\n"
+              "<label><input type=\"radio\" name=\"colour\" value=\"group\" checked> genre"
+              "</label>\n"
+              "<label><input type=\"radio\" name=\"colour\" value=\"popularity\"> popularity"
+              "</label>\n"
               "</fieldset>\n", file);
     fputs("</form>\n<div class=\"canvas\" id=\"canvas\">\n"
           "<canvas id=\"points\" role=\"img\" aria-label=\"", file);

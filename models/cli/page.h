@@ -1,8 +1,8 @@
 /*
  * page.h: a training run as one HTML page: results, learning curves, map, recommendations, settings
  *
- * The page stands alone: it loads nothing and sends nothing, reads well on paper, on a phone, in the
- * dark, by keyboard and by screen reader. From top to bottom:
+ * The page stands alone: it loads nothing and sends nothing. It is made for a wide window and for a
+ * phone, for light and dark, for keyboard and screen reader. From top to bottom:
  *
  *     page.title, .summary     heading
  *     page.result, .metric     a table; the best of each column is marked

@@ -10,11 +10,11 @@
     const box = byId('canvas'), tip = byId('tip');
     const layers = {points: byId('points').getContext('2d'), marks: byId('marks').getContext('2d')};
 
-    const view = {zoom: 1, left: 0, top: 0};    /* the part of the picture that is shown, of 0..SIDE */
+    const view = {zoom: 1, left: 0, top: 0};    /* the part that is shown, of 0..SIDE */
     const state = {
         colour: data.groups.length ? 'group' : 'popularity',
         only: -1,                               /* the class chosen in the legend; -1: all */
-        found: null,                            /* numbers of the points that match; null: no search */
+        found: null,                            /* the points that match; null: no search */
         hovered: -1, chosen: -1,
     };
 
@@ -22,7 +22,8 @@
 
     const most = data.popularity.reduce((a, b) => Math.max(a, b), 1);
     const ratio = Math.log(most + 1) / RAMP;
-    const byPopularity = data.popularity.map(p => Math.min(RAMP - 1, Math.floor(Math.log(p + 1) / ratio)));
+    const byPopularity = data.popularity.map(
+        p => Math.min(RAMP - 1, Math.floor(Math.log(p + 1) / ratio)));
     const least = step => Math.max(0, Math.ceil(Math.exp(step * ratio) - 1 - 1e-9));
 
     function classes() {
@@ -45,7 +46,10 @@
     const side = () => box.clientWidth;
     const screenX = i => (data.x[i] - view.left) / SIDE * side() * view.zoom;
     const screenY = i => (data.y[i] - view.top) / SIDE * side() * view.zoom;
-    const radius = () => Math.min(6, Math.max(1.2, 0.24 * side() / Math.sqrt(count)) * Math.sqrt(view.zoom));
+    const radius = () => {
+        const whole = Math.max(1.2, 0.24 * side() / Math.sqrt(count));
+        return Math.min(6, whole * Math.sqrt(view.zoom));
+    };
 
     function clear(context) {
         const pixels = Math.round(side() * devicePixelRatio);
@@ -161,8 +165,8 @@
                     state.found.push(i);
         }
         state.chosen = -1;
-        const n = state.found ? state.found.length : 0;
-        byId('found').value = !state.found ? '' : `${n} of ${count} ${n === 1 ? 'matches' : 'match'}`;
+        const n = state.found ? state.found.length : 0, verb = n === 1 ? 'matches' : 'match';
+        byId('found').value = state.found ? `${n} of ${count} ${verb}` : '';
         listMatches();
         drawPoints();
     }
@@ -189,7 +193,8 @@
     function choose(i, button) {
         state.chosen = i;
         state.hovered = -1;
-        byId('matches').querySelectorAll('[aria-current]').forEach(b => b.removeAttribute('aria-current'));
+        for (const other of byId('matches').querySelectorAll('[aria-current]'))
+            other.removeAttribute('aria-current');
         button.setAttribute('aria-current', 'true');
         if (screenX(i) < 0 || screenY(i) < 0 || screenX(i) > side() || screenY(i) > side())
             moveTo(data.x[i] - SIDE / view.zoom / 2, data.y[i] - SIDE / view.zoom / 2);
@@ -231,7 +236,7 @@
         return best;
     }
 
-    let drag = null;
+    let drag = null;                            /* where a drag began, and what was shown then */
     const place = event => {
         const at = box.getBoundingClientRect();
         return [event.clientX - at.left, event.clientY - at.top];
@@ -245,14 +250,15 @@
     };
     const marks = byId('marks');
     marks.addEventListener('pointerdown', event => {
-        drag = view.zoom > 1 ? {x: event.clientX, y: event.clientY, left: view.left, top: view.top} : null;
+        drag = view.zoom > 1 ? {x: event.clientX, y: event.clientY, ...view} : null;
         hover(event);
     });
     marks.addEventListener('pointermove', event => {
         if (!drag || !event.buttons)
             return hover(event);
         const scale = SIDE / side() / view.zoom;
-        moveTo(drag.left - (event.clientX - drag.x) * scale, drag.top - (event.clientY - drag.y) * scale);
+        moveTo(drag.left - (event.clientX - drag.x) * scale,
+               drag.top - (event.clientY - drag.y) * scale);
     });
     marks.addEventListener('pointerup', () => { drag = null; });
     marks.addEventListener('pointerleave', event => {
@@ -277,12 +283,13 @@
 
     byId('query').addEventListener('input', search);
     document.querySelector('.tools').addEventListener('submit', event => event.preventDefault());
-    document.querySelectorAll('[name=colour]').forEach(input => input.addEventListener('change', () => {
-        state.colour = input.value;
-        state.only = -1;
-        drawLegend();
-        drawPoints();
-    }));
+    for (const input of document.querySelectorAll('[name=colour]'))
+        input.addEventListener('change', () => {
+            state.colour = input.value;
+            state.only = -1;
+            drawLegend();
+            drawPoints();
+        });
     matchMedia('(prefers-color-scheme: dark)').addEventListener('change', drawPoints);
     new ResizeObserver(drawPoints).observe(box);
     drawLegend();

@@ -6,7 +6,7 @@
 #include "models/cli/projection.h"
 
 enum {
-    BLOCK = 64,  /* directions iterated at once: rows of at most so many dimensions need one round */
+    BLOCK = 64, /* directions at once: rows of at most so many dimensions need one round */
     ROUNDS = 200,
 };
 

@@ -37,15 +37,15 @@ typedef struct learning_curves {
 /* ---- the map of an embedding ----------------------------------------------------------------- */
 
 typedef struct embedding_map {
-    const char *title;           /* "t-SNE of the items" */
-    const char *axis[2];         /* what the coordinates are; NULL where their values mean nothing */
-    int64_t count;               /* points */
-    const float *y;              /* (count, 2), finite */
-    const char *const *name;     /* (count) of the points */
-    int groups;                  /* 0 to GROUP_LIMIT; 0: all points are alike */
+    const char *title;             /* "t-SNE of the items" */
+    const char *axis[2];           /* what is along x and y; NULL where values mean nothing */
+    int64_t count;                 /* points */
+    const float *y;                /* (count, 2), finite */
+    const char *const *name;       /* (count) of the points */
+    int groups;                    /* 0 to GROUP_LIMIT; 0: all points are alike */
     const char *const *group_name; /* (groups); later ones are drawn above */
-    const uint8_t *group;        /* (count), below groups */
-    const int64_t *popularity;   /* (count), from 0 on; NULL: not known */
+    const uint8_t *group;          /* (count), below groups */
+    const int64_t *popularity;     /* (count), from 0 on; NULL: not known */
 } embedding_map;
 
 /* ---- files: each gives 0, or the errno of what failed ---------------------------------------- */

@@ -14,7 +14,8 @@
     const all = selector => [...document.querySelectorAll(selector)];
     const pixels = id => {
         const {width, height} = byId(id);
-        const copy = new OffscreenCanvas(width, height).getContext('2d', {willReadFrequently: true});
+        const copy =
+            new OffscreenCanvas(width, height).getContext('2d', {willReadFrequently: true});
         copy.drawImage(byId(id), 0, 0);
         return copy.getImageData(0, 0, width, height).data;
     };
@@ -39,9 +40,9 @@
         expect((luminance(backgroundColor) < 0.2) === isDark, `the paper is ${backgroundColor}`);
         expect(contrast(color, backgroundColor) > 7, `${color} on ${backgroundColor}`);
         for (const text of all('p, small, h4, dt, .tick')) {
-            const style = getComputedStyle(text);
-            const shade = text.closest('.tip') ? null : text.matches('.tick') ? style.fill : style.color;
-            expect(!shade || contrast(shade, backgroundColor) > 4.5, `${shade} is too faint`);
+            const style = getComputedStyle(text), shade = text.matches('.tick') ? 'fill' : 'color';
+            const ratio = contrast(style[shade], backgroundColor);
+            expect(text.closest('.tip') || ratio > 4.5, `a contrast of ${ratio}`);
         }
     }
 
@@ -50,7 +51,7 @@
         expect(all('section').length === 5, 'a section is missing');
         for (const section of all('section'))
             expect(byId(section.getAttribute('aria-labelledby')), 'a section has no heading');
-        expect(all('[tabindex]').every(e => e.tabIndex <= 0), 'the order of tab stops is not the reading order');
+        expect(all('[tabindex]').every(e => e.tabIndex <= 0), 'tab stops leave the reading order');
         for (const input of all('input'))
             expect(input.labels.length === 1, `${input.id || input.value} has no label`);
         for (const button of all('button'))
@@ -73,10 +74,11 @@
         point('pointermove', i, data);
         expect(!byId('tip').hidden, 'no tip');
         expect(byId('tip').textContent.includes(data.name[i]), `tip: ${byId('tip').textContent}`);
-        expect(byId('tip').textContent.includes(data.groups[data.group[i]]), 'the tip has no group');
+        const group = data.groups[data.group[i]];
+        expect(byId('tip').textContent.includes(group), 'the tip has no group');
         expect(pixels('marks').some(v => v), 'the point is not marked');
-        const tip = byId('tip').getBoundingClientRect(), box = byId('canvas').getBoundingClientRect();
-        expect(tip.left >= box.left && tip.right <= box.right && tip.top >= box.top, 'the tip is cut');
+        const [tip, box] = ['tip', 'canvas'].map(id => byId(id).getBoundingClientRect());
+        expect(tip.left >= box.left && tip.right <= box.right && tip.top >= box.top, 'it is cut');
         point('pointerleave', i, data);
         expect(byId('tip').hidden && !pixels('marks').some(v => v), 'the tip stays');
     }
@@ -86,12 +88,18 @@
         byId('query').dispatchEvent(new Event('input', {bubbles: true}));
     }
 
+    function expectCount(n, data) {
+        const said = `${n} of ${data.name.length} ${n === 1 ? 'matches' : 'match'}`;
+        expect(byId('found').value === said, `found: ${byId('found').value}, not ${said}`);
+        expect(all('#matches button').length === Math.min(50, n), 'the list is not that long');
+    }
+
     function checkSearch(data) {
         const before = pixels('points');
         const expected = data.name.filter(name => name.includes('Café of Lisbon')).length;
         find(' cafe OF lisbon');                /* without the accent, in any case */
-        expect(byId('found').value === `${expected} of ${data.name.length} match`, `found: ${byId('found').value}`);
-        expect(all('#matches button').length === Math.min(50, expected), 'the list is not that long');
+        expect(expected > 5, 'too few to find');
+        expectCount(expected, data);
         expect(ink(pixels('points')) < ink(before) / 2, 'the others are not dimmed');
         expect(pixels('marks').some(v => v), 'the matches are not marked');
         const first = document.querySelector('#matches button');
@@ -99,9 +107,9 @@
         expect(document.activeElement === first, 'a match cannot be reached by keyboard');
         expect(byId('tip').textContent.includes(first.textContent), 'the match is not shown');
         find('\u003c/script>');
-        expect(byId('found').value === `1 of ${data.name.length} matches`, `found: ${byId('found').value}`);
+        expectCount(1, data);
         find('no such name');
-        expect(byId('found').value === `0 of ${data.name.length} match`, `found: ${byId('found').value}`);
+        expectCount(0, data);
         find('');
         expect(byId('found').value === '' && !all('#matches li').length, 'the search is not ended');
         expect(!differ(before, pixels('points')), 'the map is not as before');
@@ -137,7 +145,7 @@
             checkHover(data);
             checkSearch(data);
             checkColours();
-            expect(document.documentElement.scrollWidth <= innerWidth, 'scrolls sideways after use');
+            checkLayout(event.data);
         } catch (error) {
             failed.push(error.stack);
         }
