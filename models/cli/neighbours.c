@@ -1,4 +1,5 @@
 /* The nearest rows, all pairs by matrix products: |a - b|^2 = |a|^2 + |b|^2 - 2 a.b. */
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -18,7 +19,6 @@ typedef struct search {
     int64_t query, keys_begin, keys; /* the tile: its first row, its columns */
     const float *product;            /* (queries, keys) */
     candidate *heap;                 /* (QUERIES, k); the farthest of each row first */
-    int64_t held;                    /* candidates in each heap */
     int32_t *index;
     float *square;
 } search;
@@ -57,16 +57,18 @@ static void scan(void *context, int64_t begin, int64_t end)
         candidate *heap = s->heap + row * s->k;
         const float *product = s->product + row * s->keys;
         int64_t held = s->keys_begin - (s->query + row < s->keys_begin); /* all but itself */
+        float limit = held < s->k ? INFINITY : heap[0].far;
         for (int64_t j = 0; j < s->keys; j++) {
             const int64_t key = s->keys_begin + j;
             const float far = s->norm[key] - 2 * product[j];
-            if ((held >= s->k && far >= heap[0].far) || key == s->query + row)
+            if (far >= limit || key == s->query + row)
                 continue;
             const candidate c = {far, (int32_t)key};
             if (held < s->k)
                 sift_up(heap, held++, c);
             else
                 sift_down(heap, s->k, c);
+            limit = held < s->k ? INFINITY : heap[0].far;
         }
     }
 }
