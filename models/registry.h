@@ -6,6 +6,12 @@
 
 #include "models/halves.h"
 
+/* How a model is made. */
+typedef struct model_options {
+    int64_t factors; /* width of the last layers: the tutorial's output_dim */
+    double dropout;  /* share of activations dropped in training */
+} model_options;
+
 typedef struct rating_model {
     const char *name; /* "ncf" */
     tg_module *(*create)(int64_t users, int64_t items, int64_t output_dim, double dropout);

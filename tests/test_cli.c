@@ -253,6 +253,8 @@ Test(cli, save__names_tensors_as_pytorch_and_keeps_raw_ids)
         {"MLP_layers.linear_3.weight", 2, 4},    {"MLP_layers.linear_3.bias", 2, 0},
         {"predict_layer.weight", 1, 4},          {"predict_layer.bias", 1, 0},
         {"user_ids", 40, 0},                     {"item_ids", 30, 0},
+        {"seen_start", 41, 0},                   {"seen_item", 320, 0},
+        {"seen_rating", 320, 0},
     };
     const int count = sizeof expected / sizeof *expected;
     cr_expect_eq(state.count, count);

@@ -192,10 +192,10 @@ static int load_recommender(recommender *r, const settings *set)
 {
     if (recommender_load(r, set->load) != TG_OK)
         return say_last_error();
-    if (strcmp(r->model->name, set->model) == 0 && r->output_dim == set->output_dim)
+    if (strcmp(r->model->name, set->model) == 0 && r->options.factors == set->output_dim)
         return EXIT_DONE;
     say("%s: a model %s of output dimension %lld; expected %s of %lld, as --model and --output-dim "
-        "say", set->load, r->model->name, (long long)r->output_dim, set->model,
+        "say", set->load, r->model->name, (long long)r->options.factors, set->model,
         (long long)set->output_dim);
     return EXIT_FAILED;
 }
@@ -226,8 +226,8 @@ static int set_up_model(training *t)
     }
     if (status == EXIT_DONE) {
         r->model = rating_model_find(set->model);
-        r->output_dim = set->output_dim;
-        r->dropout = set->dropout;
+        r->options.factors = set->output_dim;
+        r->options.dropout = set->dropout;
         recommender_build(r);
     }
     return status;
@@ -266,8 +266,8 @@ static int set_up(training *t)
     const int status = set_up_model(t);
     if (status != EXIT_DONE)
         return status;
-    t->r.dropout = set->dropout;
-    t->r.rating_mean = tg_ratings_mean(&t->data.train);
+    t->r.options.dropout = set->dropout;
+    recommender_set_ratings(&t->r, &t->data.train);
     if (!set->load)
         rating_model_start(t->r.module, t->r.rating_mean);
     t->optimizer = new_optimizer(set, t->r.module);
