@@ -37,6 +37,7 @@ extern "C" {
 #include "data/csv.h"
 #include "data/dataset.h"
 #include "data/ids.h"
+#include "data/lines.h"
 #include "data/loader.h"
 #include "data/ratings.h"
 #include "data/split.h"

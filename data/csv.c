@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "data/dataset-internal.h"
-#include "data/lines-internal.h"
+#include "data/lines.h"
 
 enum { MAX_FIELDS = 1024 };
 

@@ -2,7 +2,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "data/lines-internal.h"
+#include "data/lines.h"
 
 static bool is_blank(char c)
 {
@@ -73,6 +73,7 @@ int tg_fields(tg_separator kind, char *line, char **field, int room)
         s = kind == TG_BLANKS                ? end_at_blanks(s)
             : kind == TG_TABS                ? end_at_mark(s, '\t', 1)
             : kind == TG_COLONS              ? end_at_mark(s, ':', 2)
+            : kind == TG_BARS                ? end_at_mark(s, '|', 1)
             : *s == '"'                      ? end_at_quote(s, &wrong)
                                              : end_at_mark(s, ',', 1);
     }

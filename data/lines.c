@@ -1,4 +1,4 @@
-#include "data/lines-internal.h"
+#include "data/lines.h"
 
 #include <errno.h>
 #include <stdarg.h>

@@ -3,7 +3,7 @@
 #include <string.h>
 
 #include "data/dataset-internal.h"
-#include "data/lines-internal.h"
+#include "data/lines.h"
 #include "data/ratings.h"
 #include "nn/file-internal.h"
 

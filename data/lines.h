@@ -1,9 +1,19 @@
 /*
- * lines-internal.h: the lines of a text file and their fields, for the readers of data/; not for
- * programs
+ * lines.h: the lines of a text file and their fields, for readers of any format
+ *
+ *     tg_lines *in = tg_lines_open("movies.dat", "item, title and genres");
+ *     tg_status status = in ? TG_OK : tg_last_error()->status;
+ *     char *line, *field[4];
+ *     while (status == TG_OK && (status = tg_lines_next(in, &line)) == TG_OK && line) {
+ *         const int fields = tg_fields(TG_COLONS, line, field, 4);
+ *         if (fields != 3)
+ *             status = tg_lines_wrong_number(in, fields, "");   movies.dat:7: 2 fields; expected ...
+ *         ...
+ *     }
+ *     tg_lines_close(in);
  */
-#ifndef TG_LINES_INTERNAL_H
-#define TG_LINES_INTERNAL_H
+#ifndef TG_DATA_LINES_H
+#define TG_DATA_LINES_H
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -28,7 +38,7 @@ typedef struct tg_lines {
 
 /* "-" is standard input. NULL, and TG_EIO or TG_ENOMEM as the last error, on failure. */
 tg_lines *tg_lines_open(const char *path, const char *expected);
-void tg_lines_close(tg_lines *lines);
+void tg_lines_close(tg_lines *lines); /* NULL is accepted */
 
 /* The next line that is not blank, without its end, as text that may be changed; *line is NULL
  * after the last one. A byte-order mark is left out. */
@@ -40,6 +50,7 @@ typedef enum tg_separator {
     TG_BLANKS, /* any number of spaces and tabs */
     TG_TABS,   /* one tab */
     TG_COLONS, /* "::" */
+    TG_BARS,   /* | */
     TG_COMMAS, /* a field may be quoted: "a, ""b""" is a, "b" */
 } tg_separator;
 
@@ -49,6 +60,8 @@ int tg_fields(tg_separator kind, char *line, char **field, int room);
 
 /* A decimal number: false where the field is none. What is too large becomes infinite. */
 bool tg_field_number(const char *field, double *value);
+
+bool tg_is_utf8(const char *text);
 
 /* ---- what is wrong with them ----------------------------------------------------------------- */
 
