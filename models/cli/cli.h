@@ -6,6 +6,7 @@
 #define NCF_CLI_H
 
 int train_command(int argc, char **argv);
+int evaluate_command(int argc, char **argv);
 int predict_command(int argc, char **argv);
 
 #endif

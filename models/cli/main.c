@@ -19,7 +19,8 @@ static int print_help(void)
 static const struct command {
     const char *name;
     int (*run)(int argc, char **argv);
-} commands[] = {{"train", train_command}, {"predict", predict_command}};
+} commands[] = {{"train", train_command}, {"evaluate", evaluate_command},
+              {"predict", predict_command}};
 
 static int run(int argc, char **argv)
 {

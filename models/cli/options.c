@@ -7,6 +7,12 @@
 
 #include "models/cli/messages.h"
 
+/* What stands before the name: one dash before a single letter. */
+static const char *dashes(const option *o)
+{
+    return o->name[1] ? "--" : "-";
+}
+
 /* ---- parsing --------------------------------------------------------------------------------- */
 
 static int set_number(const option *o, const char *text)
@@ -16,14 +22,14 @@ static int set_number(const option *o, const char *text)
     if (o->kind == OPTION_INT) {
         const long long value = strtoll(text, &end, 10);
         if (end == text || *end || errno || (double)value < o->low || (double)value > o->high)
-            return usage_error("--%s '%s': expected a whole number from %.0f to %.0f", o->name,
-                               text, o->low, o->high);
+            return usage_error("%s%s '%s': expected a whole number from %.0f to %.0f", dashes(o),
+                               o->name, text, o->low, o->high);
         *(int64_t *)o->value = value;
     } else {
         const double value = strtod(text, &end);
         if (end == text || *end || !(value >= o->low && value <= o->high))
-            return usage_error("--%s '%s': expected a number from %g to %g", o->name, text, o->low,
-                               o->high);
+            return usage_error("%s%s '%s': expected a number from %g to %g", dashes(o), o->name,
+                               text, o->low, o->high);
         *(double *)o->value = value;
     }
     return EXIT_DONE;
@@ -44,9 +50,9 @@ static int set_option(const option *o, const char *text)
     if (o->kind == OPTION_INT || o->kind == OPTION_REAL)
         return set_number(o, text);
     if (o->kind == OPTION_CHOICE && !is_one_of(o->operand, text))
-        return usage_error("--%s '%s': expected %s", o->name, text, o->operand);
+        return usage_error("%s%s '%s': expected %s", dashes(o), o->name, text, o->operand);
     if (*text == '\0')
-        return usage_error("--%s: expected %s, got nothing", o->name, o->operand);
+        return usage_error("%s%s: expected %s, got nothing", dashes(o), o->name, o->operand);
     *(const char **)o->value = text;
     return EXIT_DONE;
 }
@@ -65,7 +71,7 @@ static int unknown_option(const usage *u, const char *word)
     char text[OPTION_LIMIT][WORD_LIMIT], typed[WORD_LIMIT];
     const char *names[OPTION_LIMIT];
     for (int i = 0; i < u->count; i++) {
-        snprintf(text[i], sizeof text[i], "--%s", u->option[i].name);
+        snprintf(text[i], sizeof text[i], "%s%s", dashes(&u->option[i]), u->option[i].name);
         names[i] = text[i];
     }
     snprintf(typed, sizeof typed, "%.*s", (int)strcspn(word, "="), word);
@@ -75,18 +81,19 @@ static int unknown_option(const usage *u, const char *word)
 /* One option at argv[0]; gives how many words it took, 0 after a mistake. */
 static int parse_option(const usage *u, int argc, char **argv)
 {
-    const char *name = argv[0] + 2;
+    const bool two = argv[0][1] == '-';
+    const char *name = argv[0] + 1 + two;
     const size_t length = strcspn(name, "=");
-    const option *o = strncmp(argv[0], "--", 2) == 0 ? find_option(u, name, length) : NULL;
+    const option *o = two == (length > 1) ? find_option(u, name, length) : NULL;
     const char *value = o && name[length] ? name + length + 1 : NULL;
     if (!o)
         unknown_option(u, argv[0]);
     else if (o->kind == OPTION_FLAG && value)
-        usage_error("--%s takes no value", o->name);
+        usage_error("%s%s takes no value", dashes(o), o->name);
     else if (o->kind == OPTION_FLAG)
         return *(bool *)o->value = true, 1;
     else if (!value && argc < 2)
-        usage_error("--%s: expected %s, got nothing", o->name, o->operand);
+        usage_error("%s%s: expected %s, got nothing", dashes(o), o->name, o->operand);
     else if (set_option(o, value ? value : argv[1]) == EXIT_DONE)
         return value ? 1 : 2;
     return 0;
@@ -131,21 +138,33 @@ static const char *format_value(const option *o, char *text, size_t size)
     return *(const char **)o->value ? *(const char **)o->value : "";
 }
 
+/* "--model NAME" */
+enum { LEFT_SIZE = 64 };
+static const char *format_left(const option *o, char text[LEFT_SIZE])
+{
+    const char *operand = o->kind == OPTION_CHOICE ? "NAME" : o->operand ? o->operand : "";
+    snprintf(text, LEFT_SIZE, "%s%s%s%s", dashes(o), o->name, *operand ? " " : "", operand);
+    return text;
+}
+
 static void print_help(const usage *u)
 {
+    char left[LEFT_SIZE], text[32];
+    int width = (int)strlen("--help");
+    for (int i = 0; i < u->count; i++) {
+        const int length = (int)strlen(format_left(&u->option[i], left));
+        width = length > width ? length : width;
+    }
     printf("usage: %s\n\n%s\n\n", u->synopsis, u->summary);
     for (int i = 0; i < u->count; i++) {
         const option *o = &u->option[i];
-        char left[64], text[32];
         const bool is_choice = o->kind == OPTION_CHOICE;
-        snprintf(left, sizeof left, "--%s %s", o->name,
-                 is_choice ? "NAME" : o->operand ? o->operand : "");
         const char *value = format_value(o, text, sizeof text);
-        printf("  %-18s %s%s%s%s%s%s\n", left, is_choice ? o->operand : "",
+        printf("  %-*s  %s%s%s%s%s%s\n", width, format_left(o, left), is_choice ? o->operand : "",
                is_choice && *o->help ? "; " : "", o->help, *value ? " [" : "", value,
                *value ? "]" : "");
     }
-    printf("  %-18s this help\n", "--help");
+    printf("  %-*s  this help\n", width, "--help");
 }
 
 void print_settings(const usage *u, const char *command)
@@ -160,7 +179,7 @@ void print_settings(const usage *u, const char *command)
             continue;
         if (column + 4 + (int)(strlen(o->name) + strlen(value)) > WIDTH)
             column = fprintf(stderr, " \\\n   ") - 3;
-        column += fprintf(stderr, " --%s%s%s", o->name, *value ? " " : "", value);
+        column += fprintf(stderr, " %s%s%s%s", dashes(o), o->name, *value ? " " : "", value);
     }
     fputc('\n', stderr);
 }

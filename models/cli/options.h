@@ -1,5 +1,6 @@
 /*
- * options.h: long options from a table, which also makes the help and the list of settings
+ * options.h: options from a table, which also makes the help and the list of settings: --name, and
+ * -n where the name is one letter
  */
 #ifndef NCF_OPTIONS_H
 #define NCF_OPTIONS_H
@@ -33,7 +34,7 @@ typedef struct usage {
 
 typedef enum parsed { PARSED, PARSED_HELP, PARSED_WRONG } parsed;
 
-/* Set the options' values from `--name value`, `--name=value`, `--name`; *operand is the word that
+/* Set the options' values from `--name value`, `--name=value`, `--name`, `-n value`; *operand is the word that
  * is no option, or NULL. --help prints the help on stdout (PARSED_HELP). A mistake is said on
  * stderr in one line (PARSED_WRONG). */
 parsed parse_options(const usage *u, int argc, char **argv, const char **operand);

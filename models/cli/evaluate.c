@@ -1,0 +1,352 @@
+/* ncf evaluate: how good a saved model is, beside what needs no model. */
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "models/cli/baselines.h"
+#include "models/cli/cli.h"
+#include "models/cli/evaluation.h"
+#include "models/cli/json_text.h"
+#include "models/cli/messages.h"
+#include "models/cli/options.h"
+
+typedef struct settings {
+    const char *load, *test, *ranking, *negatives_file, *at;
+    int64_t negatives, seed, threads;
+    double relevant;
+    bool as_json;
+    int64_t cut[MAX_CUTS];
+    int cuts;
+} settings;
+
+enum { MEAN_RATING, BIASES, MODEL, PREDICTORS };
+
+typedef struct results {
+    bool has_errors, has_ranking;
+    int64_t ratings, unknown; /* of the test file */
+    errors errors[PREDICTORS];
+    int64_t lists;
+    evaluation model, popularity;
+} results;
+
+/* ---- options --------------------------------------------------------------------------------- */
+
+/* "5,10,20": rising numbers of at least 1. */
+static bool read_cuts(settings *s)
+{
+    const char *text = s->at;
+    for (s->cuts = 0; s->cuts < MAX_CUTS; text++) {
+        char *end;
+        const long long k = strtoll(text, &end, 10);
+        const int64_t before = s->cuts ? s->cut[s->cuts - 1] : 0;
+        if (end == text || k <= before || k > 1000000)
+            return false;
+        s->cut[s->cuts++] = k;
+        if (*end == '\0')
+            return true;
+        if (*end != ',')
+            return false;
+        text = end;
+    }
+    return false;
+}
+
+static int check_settings(settings *s)
+{
+    if (!s->load)
+        return usage_error("evaluate needs --load FILE");
+    if (!s->ranking)
+        s->ranking = s->negatives_file ? "sampled" : "full";
+    const bool is_sampled = strcmp(s->ranking, "sampled") == 0;
+    if (s->negatives_file && !is_sampled)
+        return usage_error("--negatives-file is for --ranking sampled, not for %s", s->ranking);
+    if (!s->test && !s->negatives_file)
+        return usage_error("evaluate needs --test FILE, or --negatives-file FILE");
+    if (!read_cuts(s))
+        return usage_error("--at '%s': expected up to %d rising numbers with commas between", s->at,
+                           MAX_CUTS);
+    return EXIT_DONE;
+}
+
+/* ---- errors of predicted ratings ------------------------------------------------------------- */
+
+static void predict_baselines(const asked *test, const recommender *r, const baselines *b,
+                              float *mean, float *biases)
+{
+    for (int64_t i = 0; i < test->rows.count; i++) {
+        const asked_pair pair = asked_get(test, i);
+        mean[i] = (float)r->rating_mean;
+        biases[i] = mean[i] + (pair.user < 0 ? 0 : b->user[pair.user]) +
+                    (pair.item < 0 ? 0 : b->item[pair.item]);
+    }
+}
+
+static tg_status measure_errors(const asked *test, const recommender *r, const baselines *b,
+                                results *out)
+{
+    const int64_t n = test->rows.count;
+    const float *rating = tg_dataset_rows(&test->rows, TG_RATING);
+    float *prediction[PREDICTORS] = {NULL}; /* (n) each */
+    tg_status status = TG_OK;
+    for (int i = 0; i < PREDICTORS && status == TG_OK; i++) {
+        prediction[i] = malloc((size_t)n * sizeof *prediction[i]);
+        if (!prediction[i])
+            status = tg_failure(TG_ENOMEM, "no memory for %lld predictions", (long long)n);
+    }
+    if (status == TG_OK)
+        status = asked_predict(test, r, prediction[MODEL]);
+    if (status == TG_OK) {
+        predict_baselines(test, r, b, prediction[MEAN_RATING], prediction[BIASES]);
+        for (int i = 0; i < PREDICTORS; i++)
+            out->errors[i] = errors_of(prediction[i], rating, n);
+        out->has_errors = true;
+    }
+    for (int i = 0; i < PREDICTORS; i++)
+        free(prediction[i]);
+    return status;
+}
+
+/* ---- ranking --------------------------------------------------------------------------------- */
+
+static tg_status read_lists(const settings *s, const recommender *r, test_lists *lists)
+{
+    left_out out;
+    const tg_status status = test_lists_read(r, s->negatives_file, lists, &out);
+    if (status == TG_OK && out.lists)
+        say("%s: %lld of %lld lines are of a user or an item that the model does not know; they are "
+            "left out", s->negatives_file, (long long)out.lists, (long long)out.all_lists);
+    if (status == TG_OK && out.negatives)
+        say("%s: %lld of %lld items to rank among are not known to the model; they are left out",
+            s->negatives_file, (long long)out.negatives, (long long)out.all_negatives);
+    return status;
+}
+
+static tg_status make_lists(const settings *s, const recommender *r, const asked *test,
+                            test_lists *lists)
+{
+    if (s->negatives_file)
+        return read_lists(s, r, lists);
+    tg_status status = test_lists_full(test, s->relevant, lists);
+    if (status != TG_OK || strcmp(s->ranking, "full") == 0)
+        return status;
+    test_lists full = *lists;
+    status = test_lists_draw(r, &full, s->negatives, (uint64_t)s->seed, lists);
+    test_lists_release(&full);
+    return status;
+}
+
+static tg_status rank_by_model(const settings *s, const recommender *r, const test_lists *lists,
+                               evaluation *e)
+{
+    scorer *all = scorer_new(r->model, r->module);
+    const model_scores scores = {r, all};
+    const tg_status status =
+        all ? evaluate_lists(r, lists, (score_source){score_by_model, &scores}, s->cut, s->cuts, e)
+            : tg_failure(TG_ENOMEM, "no memory to score all items");
+    scorer_free(all);
+    return status;
+}
+
+static tg_status measure_ranking(const settings *s, const recommender *r, const asked *test,
+                                 const baselines *b, results *out)
+{
+    test_lists lists;
+    const shared_scores popular = {b->popularity, r->items.count};
+    tg_status status = make_lists(s, r, test, &lists);
+    if (status != TG_OK)
+        return status;
+    out->lists = lists.user.count;
+    if (!out->lists)
+        status = tg_failure(TG_EFORMAT, "%s: nothing to rank; expected items, of users and items "
+                            "that the model knows%s", s->negatives_file ? s->negatives_file : s->test,
+                            isfinite(s->relevant) ? ", rated as --relevant says" : "");
+    if (status == TG_OK)
+        status = rank_by_model(s, r, &lists, &out->model);
+    if (status == TG_OK)
+        status = evaluate_lists(r, &lists, (score_source){score_alike, &popular}, s->cut, s->cuts,
+                                &out->popularity);
+    out->has_ranking = status == TG_OK;
+    test_lists_release(&lists);
+    return status;
+}
+
+/* ---- output ---------------------------------------------------------------------------------- */
+
+static void print_errors(const results *out, const char *model)
+{
+    const char *const names[PREDICTORS] = {"mean training rating", "user and item biases", model};
+    printf("%-24s %8s  %8s   %lld test ratings\n", "rating prediction", "MAE", "RMSE",
+           (long long)out->ratings);
+    for (int i = PREDICTORS - 1; i >= 0; i--)
+        printf("%-24s %8.4f  %8.4f\n", names[i], out->errors[i].mae, out->errors[i].rmse);
+}
+
+/* The width of a column of numbers under a name. */
+static int width_of(const char *name)
+{
+    const int length = (int)strlen(name);
+    return length < 6 ? 6 : length;
+}
+
+static void print_evaluation(const settings *s, const char *name, const evaluation *e,
+                             bool has_coverage)
+{
+    for (int i = 0; i < s->cuts; i++) {
+        printf("%-12s %4lld", i ? "" : name, (long long)s->cut[i]);
+        for (int m = 0; m < METRICS; m++)
+            printf("  %*.4f", width_of(metric_names[m]), e->metric[i][m]);
+        if (has_coverage)
+            printf("  %*.4f", width_of("coverage"), e->coverage[i]);
+        if (i == 0)
+            printf("  %*.4f", width_of("AUC"), e->area);
+        putchar('\n');
+    }
+}
+
+static void print_ranking(const settings *s, const results *out, const char *model)
+{
+    const bool is_full = strcmp(s->ranking, "full") == 0;
+    if (is_full)
+        printf("full ranking: the test items of %lld users, each user's among all that he has not "
+               "rated in\ntraining, %.1f on average\n", (long long)out->lists, out->model.length);
+    else
+        printf("sampled ranking: %lld test items, each among %s items, %.1f on average with it; not "
+               "to be\ncompared with full ranking\n", (long long)out->lists,
+               s->negatives_file ? "the file's" : "random", out->model.length);
+    printf("%-12s %4s", "", "k");
+    for (int m = 0; m < METRICS; m++)
+        printf("  %*s", width_of(metric_names[m]), metric_names[m]);
+    printf("%s  %*s\n", is_full ? "  coverage" : "", width_of("AUC"), "AUC");
+    print_evaluation(s, model, &out->model, is_full);
+    print_evaluation(s, "popularity", &out->popularity, is_full);
+}
+
+static void json_errors(json *j, const char *key, errors e)
+{
+    json_object(j, key);
+    json_number(j, "mae", e.mae);
+    json_number(j, "rmse", e.rmse);
+    json_close(j);
+}
+
+static void json_evaluation(json *j, const char *key, const settings *s, const evaluation *e)
+{
+    json_object(j, key);
+    json_number(j, "auc", e->area);
+    json_list(j, "at");
+    for (int i = 0; i < s->cuts; i++) {
+        json_object(j, NULL);
+        json_integer(j, "k", s->cut[i]);
+        for (int m = 0; m < METRICS; m++)
+            json_number(j, metric_names[m], e->metric[i][m]);
+        if (strcmp(s->ranking, "full") == 0)
+            json_number(j, "coverage", e->coverage[i]);
+        json_close(j);
+    }
+    json_close(j);
+    json_close(j);
+}
+
+static void print_json(const settings *s, const recommender *r, const results *out)
+{
+    json j = json_begin(stdout);
+    json_string(&j, "model", r->model->name);
+    if (out->has_errors) {
+        json_object(&j, "errors");
+        json_integer(&j, "ratings", out->ratings);
+        json_integer(&j, "unknown", out->unknown);
+        json_errors(&j, "model", out->errors[MODEL]);
+        json_errors(&j, "biases", out->errors[BIASES]);
+        json_errors(&j, "mean", out->errors[MEAN_RATING]);
+        json_close(&j);
+    }
+    if (out->has_ranking) {
+        json_object(&j, "ranking");
+        json_string(&j, "kind", s->ranking);
+        json_integer(&j, "lists", out->lists);
+        json_number(&j, "mean_length", out->model.length);
+        json_evaluation(&j, "model", s, &out->model);
+        json_evaluation(&j, "popularity", s, &out->popularity);
+        json_close(&j);
+    }
+    json_end(&j);
+}
+
+static void print_results(const settings *s, const recommender *r, const results *out)
+{
+    if (s->as_json) {
+        print_json(s, r, out);
+        return;
+    }
+    if (out->has_errors)
+        print_errors(out, r->model->name);
+    if (out->has_errors && out->has_ranking)
+        putchar('\n');
+    if (out->has_ranking)
+        print_ranking(s, out, r->model->name);
+}
+
+/* ---- the command ----------------------------------------------------------------------------- */
+
+static tg_status evaluate(const settings *s, const recommender *r, const asked *test)
+{
+    results out = {.ratings = test->rows.count};
+    baselines b;
+    tg_status status = baselines_make(r, &b);
+    if (status != TG_OK)
+        return status;
+    if (s->test)
+        out.unknown = asked_say_unknown(test, r);
+    if (s->test && r->task == TASK_RATING)
+        status = measure_errors(test, r, &b, &out);
+    if (status == TG_OK && strcmp(s->ranking, "none") != 0)
+        status = measure_ranking(s, r, test, &b, &out);
+    if (status == TG_OK)
+        print_results(s, r, &out);
+    baselines_release(&b);
+    return status;
+}
+
+int evaluate_command(int argc, char **argv)
+{
+    settings s = {.at = "5,10,20", .negatives = 99, .seed = 10, .relevant = -INFINITY};
+    const option table[] = {
+        {"load", OPTION_TEXT, &s.load, "FILE", "the model, as saved by train --save", 0, 0},
+        {"test", OPTION_TEXT, &s.test, "FILE", "ratings to test on, in any format of train", 0, 0},
+        {"ranking", OPTION_CHOICE, &s.ranking, "full|sampled|none",
+         "among all items that a user has not rated, or among some [full]", 0, 0},
+        {"negatives-file", OPTION_TEXT, &s.negatives_file, "FILE",
+         "those some: lines of (user,item) and items, tabs between", 0, 0},
+        {"negatives", OPTION_INT, &s.negatives, "N", "without a file: random ones", 1, 1e6},
+        {"seed", OPTION_INT, &s.seed, "N", "of the random ones", 0, 1e15},
+        {"relevant", OPTION_REAL, &s.relevant, "X",
+         "rank test items of ratings from X on", -INFINITY, 1e30},
+        {"at", OPTION_TEXT, &s.at, "LIST", "metrics of the first k items, for each k", 0, 0},
+        {"threads", OPTION_INT, &s.threads, "N", "0: one a physical core", 0, 1024},
+        {"json", OPTION_FLAG, &s.as_json, NULL, "print the results as JSON", 0, 0},
+    };
+    const usage u = {"ncf evaluate --load FILE --test FILE [OPTION...]",
+                     "Say how well a model predicts test ratings, and where it ranks what the users "
+                     "went for;\nbeside it stand predictors that need no model.",
+                     table, sizeof table / sizeof *table, NULL};
+    const char *operand;
+    const parsed p = parse_options(&u, argc, argv, &operand);
+    if (p != PARSED)
+        return p == PARSED_HELP ? EXIT_DONE : EXIT_USAGE;
+    const int wrong = check_settings(&s);
+    if (wrong != EXIT_DONE)
+        return wrong;
+    tg_set_num_threads((int)s.threads);
+    recommender r;
+    asked test = {0};
+    if (recommender_load(&r, s.load) != TG_OK)
+        return say_last_error();
+    tg_module_train(r.module, false);
+    tg_status status = s.test ? asked_read_ratings(&test, &r, s.test) : TG_OK;
+    if (status == TG_OK)
+        status = evaluate(&s, &r, &test);
+    asked_release(&test);
+    recommender_release(&r);
+    return status == TG_OK ? EXIT_DONE : say_last_error();
+}
