@@ -45,28 +45,49 @@ static void count_starts(const int64_t *value, int64_t rows, int64_t *start, int
         start[v + 1] += start[v];
 }
 
-/* By item, then by user without changing the order of the items: twice a counting sort. */
-static void sort_ratings(recommender *r, const tg_dataset *train)
+/* The rows by user, those of a user by item: first by item, then by user without changing the order
+ * of the items. start (users + 1) says where each user's rows begin. */
+static tg_tensor *order_rows(const recommender *r, const tg_dataset *train, int64_t *start)
 {
     const int64_t *user = tg_dataset_rows(train, TG_USER), *item = tg_dataset_rows(train, TG_ITEM);
-    const float *rating = tg_dataset_rows(train, TG_RATING);
-    tg_tensor *by_item = tg_owned(TG_I64, train->count);
-    tg_tensor *next = tg_owned(TG_I64, r->items.count + 1);
-    int64_t *order = by_item->data, *start = next->data;
-    count_starts(item, train->count, start, r->items.count);
+    tg_tensor *by_item = tg_owned(TG_I64, train->count), *by_user = tg_owned(TG_I64, train->count);
+    const int64_t values = r->users.count > r->items.count ? r->users.count : r->items.count;
+    tg_tensor *places = tg_owned(TG_I64, values + 1);
+    int64_t *first = by_item->data, *second = by_user->data, *place = places->data;
+    count_starts(item, train->count, place, r->items.count);
     for (int64_t i = 0; i < train->count; i++)
-        order[start[item[i]]++] = i;
-    tg_free(next);
-    count_starts(user, train->count, r->seen_start->data, r->users.count);
-    next = tg_retain(r->seen_start);
-    start = next->data;
-    for (int64_t i = 0; i < train->count; i++) {
-        const int64_t row = order[i], to = start[user[row]]++;
-        ((int64_t *)r->seen_item->data)[to] = item[row];
-        ((float *)r->seen_rating->data)[to] = rating[row];
-    }
-    tg_free(next);
+        first[place[item[i]]++] = i;
+    count_starts(user, train->count, start, r->users.count);
+    memcpy(place, start, (size_t)r->users.count * sizeof *place);
+    for (int64_t i = 0; i < train->count; i++)
+        second[place[user[first[i]]]++] = first[i];
+    tg_free(places);
     tg_free(by_item);
+    return by_user;
+}
+
+/* Of rows that repeat a pair the last one is kept. */
+static void set_seen(recommender *r, const tg_dataset *train)
+{
+    tg_tensor *starts = tg_owned(TG_I64, r->users.count + 1);
+    tg_tensor *order = order_rows(r, train, starts->data);
+    const int64_t *start = starts->data, *row = order->data;
+    const int64_t *item = tg_dataset_rows(train, TG_ITEM);
+    const float *rating = tg_dataset_rows(train, TG_RATING);
+    int64_t kept = 0, *seen_start = r->seen_start->data, *seen_item = r->seen_item->data;
+    for (int64_t u = 0; u < r->users.count; u++) {
+        seen_start[u] = kept;
+        for (int64_t i = start[u]; i < start[u + 1]; i++) {
+            if (i + 1 < start[u + 1] && item[row[i]] == item[row[i + 1]])
+                continue;
+            seen_item[kept] = item[row[i]];
+            ((float *)r->seen_rating->data)[kept++] = rating[row[i]];
+        }
+    }
+    seen_start[r->users.count] = kept;
+    r->seen_item->shape.size[0] = r->seen_rating->shape.size[0] = kept;
+    tg_free(order);
+    tg_free(starts);
 }
 
 void recommender_set_ratings(recommender *r, const tg_dataset *train)
@@ -77,8 +98,8 @@ void recommender_set_ratings(recommender *r, const tg_dataset *train)
     r->seen_start = tg_owned(TG_I64, r->users.count + 1);
     r->seen_item = tg_owned(TG_I64, train->count);
     r->seen_rating = tg_owned(TG_F32, train->count);
-    sort_ratings(r, train);
-    const float *rating = r->seen_rating->data;
+    set_seen(r, train);
+    const float *rating = tg_dataset_rows(train, TG_RATING);
     r->rating_mean = tg_ratings_mean(train);
     r->rating_low = r->rating_high = train->count ? (double)rating[0] : 0;
     for (int64_t i = 0; i < train->count; i++) {

@@ -5,9 +5,9 @@
  * The file is safetensors. Beside the model's state_dict under PyTorch's names it holds the tensors
  *
  *     user_ids, item_ids    (users), (items) i64: row r of a table belongs to id r
- *     seen_start            (users + 1) i64   the training ratings of user u are rows seen_start[u]
- *     seen_item             (n) i64           to seen_start[u + 1] - 1 of these two, by rising item
- *     seen_rating           (n) f32
+ *     seen_start            (users + 1) i64   what user u has rated in training is in rows
+ *     seen_item             (n) i64           seen_start[u] to seen_start[u + 1] - 1 of these two,
+ *     seen_rating           (n) f32           by rising item, each once, with its last rating
  *     history               (epochs, k) f32: a row an epoch, where there is any
  *
  * and the notes format, model, factors, dropout, task, rating_mean, rating_low, rating_high,
@@ -49,7 +49,7 @@ void recommender_release(recommender *r);
 /* Take over the training ratings: seen_*, rating_mean and the range. */
 void recommender_set_ratings(recommender *r, const tg_dataset *train);
 
-/* The training ratings of a user: `count` of them, by rising item. */
+/* What a user has rated in training: by rising item, each once. */
 typedef struct seen_items {
     int64_t count;
     const int64_t *item;

@@ -253,17 +253,22 @@ static tg_status load_tensor(const source *s, const char *name, tg_dtype dtype, 
     return TG_OK;
 }
 
-/* Whether the ranges of users follow each other and the items are there. */
-static bool are_sound(const recommender *r)
+/* Whether the ranges of users follow each other, and their items are there and rise. */
+static bool is_sound(const recommender *r)
 {
     const int64_t *start = r->seen_start->data, *item = r->seen_item->data;
     const int64_t count = tg_numel(r->seen_item);
-    bool sound = start[0] == 0 && start[r->users.count] == count;
-    for (int64_t u = 0; u < r->users.count; u++)
-        sound = sound && start[u] <= start[u + 1];
-    for (int64_t i = 0; i < count; i++)
-        sound = sound && item[i] >= 0 && item[i] < r->items.count;
-    return sound;
+    if (start[0] != 0 || start[r->users.count] != count)
+        return false;
+    for (int64_t u = 0; u < r->users.count; u++) {
+        if (start[u] > start[u + 1] || start[u + 1] > count)
+            return false;
+        for (int64_t i = start[u]; i < start[u + 1]; i++)
+            if (item[i] < 0 || item[i] >= r->items.count ||
+                (i > start[u] && item[i] <= item[i - 1]))
+                return false;
+    }
+    return true;
 }
 
 static tg_status load_seen(recommender *r, const source *s)
@@ -276,7 +281,7 @@ static tg_status load_seen(recommender *r, const source *s)
         status = load_tensor(s, "seen_item", TG_I64, TG_SHAPE(count), &r->seen_item);
     if (status == TG_OK)
         status = load_tensor(s, "seen_rating", TG_F32, TG_SHAPE(count), &r->seen_rating);
-    if (status == TG_OK && !are_sound(r))
+    if (status == TG_OK && !is_sound(r))
         status = tg_failure(TG_EFORMAT, "%s: seen_start and seen_item do not fit together; "
                             "expected a model that ncf saved", s->path);
     return status;
