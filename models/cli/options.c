@@ -67,15 +67,16 @@ static const option *find_option(const usage *u, const char *name, size_t length
 
 static int unknown_option(const usage *u, const char *word)
 {
-    enum { OPTION_LIMIT = 32, WORD_LIMIT = 40 };
+    enum { OPTION_LIMIT = 64, WORD_LIMIT = 40 };
     char text[OPTION_LIMIT][WORD_LIMIT], typed[WORD_LIMIT];
     const char *names[OPTION_LIMIT];
-    for (int i = 0; i < u->count; i++) {
+    const int count = u->count < OPTION_LIMIT ? u->count : OPTION_LIMIT;
+    for (int i = 0; i < count; i++) {
         snprintf(text[i], sizeof text[i], "%s%s", dashes(&u->option[i]), u->option[i].name);
         names[i] = text[i];
     }
     snprintf(typed, sizeof typed, "%.*s", (int)strcspn(word, "="), word);
-    return usage_error_unknown("option", typed, names, u->count);
+    return usage_error_unknown("option", typed, names, count);
 }
 
 /* One option at argv[0]; gives how many words it took, 0 after a mistake. */
@@ -125,13 +126,24 @@ parsed parse_options(const usage *u, int argc, char **argv, const char **operand
 
 /* ---- help and settings ----------------------------------------------------------------------- */
 
+/* With as few digits as give the number back. */
+static const char *format_real(double value, char *text, size_t size)
+{
+    for (int digits = 6; digits <= 17; digits++) {
+        snprintf(text, size, "%.*g", digits, value);
+        if (strtod(text, NULL) == value)
+            break;
+    }
+    return text;
+}
+
 /* The value as one would type it; "" for a text that is not given. */
 static const char *format_value(const option *o, char *text, size_t size)
 {
     switch (o->kind) {
     case OPTION_FLAG: return "";
     case OPTION_INT: snprintf(text, size, "%lld", (long long)*(int64_t *)o->value); return text;
-    case OPTION_REAL: snprintf(text, size, "%g", *(double *)o->value); return text;
+    case OPTION_REAL: return format_real(*(double *)o->value, text, size);
     case OPTION_TEXT:
     case OPTION_CHOICE: break;
     }
@@ -167,19 +179,76 @@ static void print_help(const usage *u)
     printf("  %-*s  this help\n", width, "--help");
 }
 
+/* ---- settings as words ----------------------------------------------------------------------- */
+
+/* Whether a shell would take the word as it is. */
+static bool is_plain(const char *word)
+{
+    return *word && word[strcspn(word, " \t\n\"'\\$`&|;<>()*?[]#~!{}")] == '\0';
+}
+
+/* " --name value"; nothing for an option that is not given. Gives the length, as snprintf does. */
+static size_t format_option(const option *o, char *text, size_t size)
+{
+    char number[32];
+    const char *value = format_value(o, number, sizeof number);
+    if (o->kind == OPTION_FLAG)
+        return *(bool *)o->value ? (size_t)snprintf(text, size, " %s%s", dashes(o), o->name) : 0;
+    if (!*value)
+        return 0;
+    const char *quote = is_plain(value) ? "" : strchr(value, '\'') ? "\"" : "'";
+    return (size_t)snprintf(text, size, " %s%s %s%s%s", dashes(o), o->name, quote, value, quote);
+}
+
+char *format_settings(const usage *u, int count)
+{
+    size_t size = 1;
+    for (int i = 0; i < count; i++)
+        size += format_option(&u->option[i], NULL, 0);
+    char *words = calloc(1, size), *to = words;
+    for (int i = 0; i < count && words; i++)
+        to += format_option(&u->option[i], to, size - (size_t)(to - words));
+    return words;
+}
+
+/* Cut the next word off: up to a blank, or in quotes. NULL after the last one. */
+static char *next_word(char **rest)
+{
+    char *word = *rest + strspn(*rest, " ");
+    if (!*word)
+        return NULL;
+    const char quote[] = {*word, '\0'};
+    const bool is_quoted = *word == '\'' || *word == '"';
+    word += is_quoted;
+    *rest = word + strcspn(word, is_quoted ? quote : " ");
+    if (**rest)
+        *(*rest)++ = '\0';
+    return word;
+}
+
+parsed parse_settings(const usage *u, char *words)
+{
+    enum { WORDS = 128 };
+    char *word[WORDS];
+    int count = 0;
+    while (count < WORDS && (word[count] = next_word(&words)))
+        count++;
+    const char *operand;
+    return parse_options(u, count, word, &operand);
+}
+
 void print_settings(const usage *u, const char *command)
 {
     enum { WIDTH = 90 };
     int column = fprintf(stderr, "%s", command);
     for (int i = 0; i < u->count; i++) {
-        const option *o = &u->option[i];
-        char text[32];
-        const char *value = format_value(o, text, sizeof text);
-        if (o->kind == OPTION_FLAG ? !*(bool *)o->value : !*value)
+        char text[4096];
+        const size_t length = format_option(&u->option[i], text, sizeof text);
+        if (length == 0)
             continue;
-        if (column + 4 + (int)(strlen(o->name) + strlen(value)) > WIDTH)
+        if (column + (int)length > WIDTH)
             column = fprintf(stderr, " \\\n   ") - 3;
-        column += fprintf(stderr, " %s%s%s%s", dashes(o), o->name, *value ? " " : "", value);
+        column += fprintf(stderr, "%s", text);
     }
     fputc('\n', stderr);
 }

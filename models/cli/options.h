@@ -39,7 +39,14 @@ typedef enum parsed { PARSED, PARSED_HELP, PARSED_WRONG } parsed;
  * stderr in one line (PARSED_WRONG). */
 parsed parse_options(const usage *u, int argc, char **argv, const char **operand);
 
-/* On stderr, the command line that would set all options as they are. */
+/* The words that would set the first `count` options as they are, as one types them in a shell; the
+ * caller frees them. NULL where there is no memory. */
+char *format_settings(const usage *u, int count);
+
+/* Set the options' values from such words, which are cut into pieces and must outlive the values. */
+parsed parse_settings(const usage *u, char *words);
+
+/* Print all options' settings on stderr. */
 void print_settings(const usage *u, const char *command);
 
 #endif

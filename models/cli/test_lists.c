@@ -65,17 +65,18 @@ static int compare_pairs(const void *a, const void *b)
                               : (x->item > y->item) - (x->item < y->item);
 }
 
-/* From sorted pairs, which may repeat. */
-static tg_status add_pairs(const asked_pair *p, int64_t count, test_lists *l)
+tg_status test_lists_of_pairs(asked_pair *pair, int64_t count, test_lists *l)
 {
     tg_status status = TG_OK;
-    for (int64_t i = 0; i < count && status == TG_OK; i++) {
-        if (i == 0 || compare_pairs(&p[i - 1], &p[i]) != 0)
-            status = add(&l->positive, p[i].item);
-        if (status == TG_OK && (i + 1 == count || p[i + 1].user != p[i].user))
-            status = end_list(l, p[i].user);
+    *l = (test_lists){0};
+    qsort(pair, (size_t)count, sizeof *pair, compare_pairs);
+    for (int64_t i = 0; i < count && status == TG_OK; i++) { /* pairs may repeat */
+        if (i == 0 || compare_pairs(&pair[i - 1], &pair[i]) != 0)
+            status = add(&l->positive, pair[i].item);
+        if (status == TG_OK && (i + 1 == count || pair[i + 1].user != pair[i].user))
+            status = end_list(l, pair[i].user);
     }
-    return status;
+    return keep_or_release(l, status);
 }
 
 tg_status test_lists_full(const asked *test, double relevant, test_lists *l)
@@ -90,10 +91,9 @@ tg_status test_lists_full(const asked *test, double relevant, test_lists *l)
     for (int64_t i = 0; i < test->rows.count; i++)
         if (asked_is_known(test, i) && (double)rating[i] >= relevant)
             kept[count++] = asked_get(test, i);
-    qsort(kept, (size_t)count, sizeof *kept, compare_pairs);
-    const tg_status status = add_pairs(kept, count, l);
+    const tg_status status = test_lists_of_pairs(kept, count, l);
     free(kept);
-    return keep_or_release(l, status);
+    return status;
 }
 
 /* ---- drawn negatives ------------------------------------------------------------------------- */

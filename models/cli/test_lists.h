@@ -37,6 +37,9 @@ list_items test_lists_get(const test_lists *l, int64_t list);
  * knows; users rise. TG_ENOMEM on failure; *l is then empty, as below. */
 tg_status test_lists_full(const asked *test, double relevant, test_lists *l);
 
+/* The same of `count` pairs of the model's numbers, which are put in order. */
+tg_status test_lists_of_pairs(asked_pair *pair, int64_t count, test_lists *l);
+
 /* Of each positive of full lists a list of its own, with `count` distinct items that are neither in
  * the user's training ratings nor among his positives; fewer where there are not so many. Drawn by
  * seed; the same for any order of the test ratings. */

@@ -1,0 +1,108 @@
+#include "models/cli/exam.h"
+
+#include <stdlib.h>
+
+#include "models/cli/evaluation.h"
+#include "models/cli/messages.h"
+
+const char *const measure_names[][MEASURES] = {[TASK_RATING] = {"MAE", "RMSE"},
+                                               [TASK_RANKING] = {"HR@10", "NDCG@10"}};
+
+bool is_better(recommender_task task, measures a, measures b)
+{
+    return task == TASK_RATING ? a.value[1] < b.value[1] : a.value[1] > b.value[1];
+}
+
+static tg_status draw_lists(exam *e, uint64_t seed)
+{
+    const int64_t *user = tg_dataset_rows(e->held, TG_USER);
+    const int64_t *item = tg_dataset_rows(e->held, TG_ITEM);
+    asked_pair *pair = malloc(((size_t)e->held->count + 1) * sizeof *pair);
+    if (!pair)
+        return tg_failure(TG_ENOMEM, "no memory for %lld lists", (long long)e->held->count);
+    for (int64_t i = 0; i < e->held->count; i++)
+        pair[i] = (asked_pair){user[i], item[i]};
+    test_lists full;
+    tg_status status = test_lists_of_pairs(pair, e->held->count, &full);
+    if (status == TG_OK)
+        status = test_lists_draw(e->r, &full, NEGATIVES_DRAWN, seed, &e->lists);
+    test_lists_release(&full);
+    free(pair);
+    return status;
+}
+
+static tg_status read_lists(exam *e, const char *path)
+{
+    left_out out;
+    const tg_status status = test_lists_read(e->r, path, &e->lists, &out);
+    if (status == TG_OK && (out.lists || out.negatives))
+        say("%s: %lld of %lld lists and %lld of %lld items are not in the data; they are left out",
+            path, (long long)out.lists, (long long)out.all_lists, (long long)out.negatives,
+            (long long)out.all_negatives);
+    if (status == TG_OK && e->lists.user.count == 0)
+        return tg_failure(TG_EFORMAT, "%s: no list is of a user and an item of the data; expected "
+                          "lines of (user,item) and items", path);
+    return status;
+}
+
+tg_status exam_init(exam *e, const recommender *r, const tg_dataset *held, const char *negatives,
+                    uint64_t seed)
+{
+    *e = (exam){.r = r, .held = held};
+    tg_status status = TG_OK;
+    if (r->task == TASK_RANKING)
+        status = negatives ? read_lists(e, negatives) : draw_lists(e, seed);
+    else if (!(e->prediction = malloc(((size_t)held->count + 1) * sizeof *e->prediction)))
+        status = tg_failure(TG_ENOMEM, "no memory for %lld predictions", (long long)held->count);
+    if (status != TG_OK)
+        exam_release(e);
+    return status;
+}
+
+void exam_release(exam *e)
+{
+    test_lists_release(&e->lists);
+    free(e->prediction);
+    *e = (exam){0};
+}
+
+static measures judge_ratings(const exam *e)
+{
+    const errors of = errors_of(e->prediction, tg_dataset_rows(e->held, TG_RATING), e->held->count);
+    return (measures){{of.mae, of.rmse}};
+}
+
+static measures judge_lists(const exam *e, score_source source)
+{
+    const int64_t cut = LIST_K;
+    evaluation of;
+    if (evaluate_lists(e->r, &e->lists, source, &cut, 1, &of) != TG_OK)
+        say_last_error();
+    return (measures){{of.metric[0][HIT_RATE], of.metric[0][NDCG]}};
+}
+
+measures exam_of_model(exam *e)
+{
+    tg_module_train(e->r->module, false);
+    if (e->r->task == TASK_RANKING)
+        return judge_lists(e, (score_source){score_by_model, &(model_scores){e->r, NULL}});
+    recommender_predict(e->r, e->held, e->prediction);
+    return judge_ratings(e);
+}
+
+measures exam_of_baseline(const exam *e)
+{
+    if (e->r->task == TASK_RATING) {
+        for (int64_t i = 0; i < e->held->count; i++)
+            e->prediction[i] = (float)e->r->rating_mean;
+        return judge_ratings(e);
+    }
+    tg_tensor *popularity = tg_owned(TG_F32, e->r->items.count);
+    const int64_t *seen = e->r->seen_item->data;
+    for (int64_t i = 0; i < tg_numel(e->r->seen_item); i++)
+        ((float *)popularity->data)[seen[i]]++;
+    const shared_scores scores = {popularity->data, e->r->items.count};
+    const measures of = judge_lists(e, (score_source){score_alike, &scores});
+    tg_free(popularity);
+    return of;
+}

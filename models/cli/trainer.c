@@ -1,0 +1,328 @@
+#include "models/cli/trainer.h"
+
+#include <errno.h>
+#include <math.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "models/cli/messages.h"
+#include "models/cli/progress.h"
+
+/* ---- Ctrl-C ---------------------------------------------------------------------------------- */
+
+static volatile sig_atomic_t interrupted;
+
+static void note_interrupt(int signal_number)
+{
+    (void)signal_number;
+    interrupted = 1;
+}
+
+/* The first Ctrl-C ends training after the batch, a second one the program. */
+static void catch_interrupt(void)
+{
+    struct sigaction action = {.sa_handler = note_interrupt, .sa_flags = (int)SA_RESETHAND};
+    sigemptyset(&action.sa_mask);
+    sigaction(SIGINT, &action, NULL);
+}
+
+/* ---- steps ----------------------------------------------------------------------------------- */
+
+/* g += decay * p: the gradient of decay / 2 * |p|^2; of a table the rows that the batch has read
+ * and no others, so that a row is pulled to zero as often as it is rated. */
+static void decay_weights(const trainer *t, double size)
+{
+    const double rows = t->plan->embedding_decay / size, all = t->plan->weight_decay;
+    if (rows == 0 && all == 0)
+        return;
+    tg_state_dict state = tg_module_state_dict(t->r->module);
+    for (int64_t i = 0; i < state.count; i++) {
+        const tg_tensor *p = state.entry[i].tensor, *g = p->grad;
+        if (!g)
+            continue;
+        const int64_t n = tg_numel(g->rows ? g->rows : g), dim = g->rows ? g->shape.size[1] : 1;
+        const float decay = (float)(g->rows ? rows : all);
+        for (int64_t k = 0; k < n; k++) {
+            const int64_t row = g->rows ? ((const int64_t *)g->rows->data)[k] : k;
+            for (int64_t d = 0; d < dim; d++)
+                ((float *)g->data)[k * dim + d] += decay * ((const float *)p->data)[row * dim + d];
+        }
+    }
+    tg_state_dict_release(&state);
+}
+
+static double lr_factor(const trainer *t, int64_t batch)
+{
+    const int64_t batches = samples_batches(t->samples), all = batches * t->plan->epochs;
+    const int64_t step = batches * t->epoch + batch;
+    if (strcmp(t->plan->lr_schedule, "cosine") == 0)
+        return tg_schedule_cosine(step, all);
+    return strcmp(t->plan->lr_schedule, "one-cycle") == 0 ? tg_schedule_one_cycle(step, all) : 1;
+}
+
+static void say_not_finite(const trainer *t, double loss)
+{
+    char culprit[256];
+    const bool found = tg_find_non_finite(culprit, sizeof culprit);
+    say("epoch %lld: the loss is %g; %s%s; expected a finite loss: a smaller --lr may help",
+        (long long)t->epoch + 1, loss,
+        found ? "first not finite: " : "the parameters are not finite", found ? culprit : "");
+}
+
+/* One step, inside the caller's; gives the mean loss of the batch. Where that is not finite nothing
+ * is learned, and the first op to blame is said. */
+static double train_batch(trainer *t, tg_tensor *user, tg_tensor *item, tg_tensor *target)
+{
+    tg_zero_grad(t->optimizer);
+    tg_tensor *y = t->r->model->forward(t->r->module, user, item);
+    tg_tensor *loss = t->r->task == TASK_RANKING ? tg_bce_with_logits_loss(y, target)
+                                                 : tg_mse_loss(y, target);
+    const double value = tg_item(loss);
+    if (isfinite(value)) {
+        tg_backward(loss);
+        decay_weights(t, (double)tg_size(user, 0));
+        tg_optimizer_step(t->optimizer);
+    } else {
+        say_not_finite(t, value);
+    }
+    return value;
+}
+
+/* One pass over the samples; *loss becomes their mean. An exit status. */
+static int train_epoch(trainer *t, progress *bar, double *loss)
+{
+    tg_tensor *user, *item, *target;
+    double sum = 0;
+    int64_t done = 0;
+    tg_module_train(t->r->module, true);
+    tg_step_begin();
+    for (int64_t batch = 0; samples_next(t->samples, &user, &item, &target); batch++) {
+        const int64_t size = tg_size(user, 0);
+        tg_set_lr_factor(t->optimizer, lr_factor(t, batch));
+        const double value = train_batch(t, user, item, target);
+        tg_step_end();
+        t->has_diverged = !isfinite(value);
+        if (t->has_diverged)
+            return EXIT_FAILED;
+        sum += value * (double)size;
+        done += size;
+        *loss = sum / (double)done;
+        progress_draw(bar, t->epoch + 1, done, *loss);
+        if (interrupted)
+            return EXIT_INTERRUPTED;
+        tg_step_begin();
+    }
+    tg_step_end();
+    return EXIT_DONE;
+}
+
+/* ---- what is kept of an epoch ---------------------------------------------------------------- */
+
+typedef struct results {
+    double loss, seconds;
+    measures validation, test;
+} results;
+
+/* The numbers of an epoch in the order of the history's columns: gives how many. */
+enum { COLUMNS = 1 + 2 * MEASURES };
+static int history_row(const trainer *t, const results *of, double row[COLUMNS])
+{
+    int n = 0;
+    row[n++] = of->loss;
+    for (int i = 0; i < MEASURES && t->is_validated; i++)
+        row[n++] = of->validation.value[i];
+    for (int i = 0; i < MEASURES; i++)
+        row[n++] = of->test.value[i];
+    return n;
+}
+
+static void name_columns(trainer *t)
+{
+    enum { ROOM = 128 };
+    const char *const *name = measure_names[t->r->task];
+    char *text = malloc(ROOM);
+    if (!text)
+        return;
+    int n = snprintf(text, ROOM, "train_loss");
+    if (t->is_validated)
+        n += snprintf(text + n, (size_t)(ROOM - n), ",validation_%s,validation_%s", name[0], name[1]);
+    n += snprintf(text + n, (size_t)(ROOM - n), ",test_%s,test_%s", name[0], name[1]);
+    for (int i = 0; i < n; i++)
+        text[i] = (char)(text[i] >= 'A' && text[i] <= 'Z' ? text[i] + 'a' - 'A' : text[i]);
+    free(t->r->history_columns);
+    t->r->history_columns = text;
+}
+
+/* Rows are added at the end; there is room for more than there are. */
+static void add_to_history(trainer *t, const results *of)
+{
+    double row[COLUMNS];
+    const int columns = history_row(t, of, row);
+    recommender *r = t->r;
+    if (!r->history || t->epoch > t->history_room) {
+        t->history_room = 2 * t->epoch;
+        tg_tensor *wider = tg_owned(TG_F32, t->history_room, columns);
+        if (r->history)
+            memcpy(wider->data, r->history->data, (size_t)tg_numel(r->history) * sizeof(float));
+        tg_free(r->history);
+        r->history = wider;
+    }
+    r->history->shape.size[0] = t->epoch;
+    for (int i = 0; i < columns; i++)
+        ((float *)r->history->data)[(t->epoch - 1) * columns + i] = (float)row[i];
+}
+
+static int log_header(trainer *t)
+{
+    if (!t->plan->log)
+        return EXIT_DONE;
+    t->log_file = fopen(t->plan->log, "w");
+    if (t->log_file &&
+        fprintf(t->log_file, "epoch,%s,seconds,samples_per_second\n", t->r->history_columns) >= 0 &&
+        fflush(t->log_file) == 0)
+        return EXIT_DONE;
+    say("%s: %s", t->plan->log, strerror(errno));
+    return EXIT_FAILED;
+}
+
+static int log_line(const trainer *t, const results *of)
+{
+    double row[COLUMNS];
+    const int columns = history_row(t, of, row);
+    if (!t->log_file)
+        return EXIT_DONE;
+    fprintf(t->log_file, "%lld", (long long)t->epoch);
+    for (int i = 0; i < columns; i++)
+        fprintf(t->log_file, ",%.6f", row[i]);
+    fprintf(t->log_file, ",%.3f,%.0f\n", of->seconds,
+            (double)samples_count(t->samples) / of->seconds);
+    if (fflush(t->log_file) == 0)
+        return EXIT_DONE;
+    say("%s: %s", t->plan->log, strerror(errno));
+    return EXIT_FAILED;
+}
+
+static void print_line(const trainer *t, const results *of)
+{
+    const char *const *name = measure_names[t->r->task];
+    fprintf(stderr, "epoch %2lld/%lld  train loss %.4f", (long long)t->epoch,
+            (long long)t->plan->epochs, of->loss);
+    if (t->is_validated)
+        fprintf(stderr, "  validation %s %.4f  %s %.4f", name[0], of->validation.value[0], name[1],
+                of->validation.value[1]);
+    fprintf(stderr, "  test %s %.4f  %s %.4f  %.2f s  %.0f samples/s\n", name[0],
+            of->test.value[0], name[1], of->test.value[1], of->seconds,
+            (double)samples_count(t->samples) / of->seconds);
+}
+
+/* Keep the weights where they are the best so far on the validation part. */
+static void choose(trainer *t, measures validation)
+{
+    if (t->chosen && !is_better(t->r->task, validation, t->best))
+        return;
+    t->chosen = t->epoch;
+    t->best = validation;
+    tg_state_dict now = tg_module_state_dict(t->r->module);
+    for (int64_t i = 0; i < now.count; i++)
+        if (t->weights.count < now.count)
+            tg_state_dict_add(&t->weights, now.entry[i].name, tg_retain(now.entry[i].tensor));
+        else
+            tg_copy(t->weights.entry[i].tensor, now.entry[i].tensor);
+    t->weights.owns_tensors = true;
+    tg_state_dict_release(&now);
+}
+
+/* ---- epochs ---------------------------------------------------------------------------------- */
+
+static bool is_over(const trainer *t)
+{
+    return t->epoch >= t->plan->epochs ||
+           (t->plan->patience && t->chosen && t->epoch - t->chosen >= t->plan->patience);
+}
+
+static int finish_epoch(trainer *t, results *of)
+{
+    t->epoch++;
+    if (t->is_validated)
+        of->validation = exam_of_model(&t->validation);
+    of->test = exam_of_model(&t->test);
+    if (t->is_validated)
+        choose(t, of->validation);
+    add_to_history(t, of);
+    if (!t->plan->quiet)
+        print_line(t, of);
+    return log_line(t, of);
+}
+
+int trainer_run(trainer *t)
+{
+    progress bar = progress_start(t->plan->quiet, t->plan->epochs, samples_count(t->samples));
+    int status = EXIT_DONE;
+    catch_interrupt();
+    while (status == EXIT_DONE && !is_over(t)) {
+        results of = {0};
+        const double start = seconds_now();
+        status = train_epoch(t, &bar, &of.loss);
+        of.seconds = seconds_now() - start;
+        progress_clear(&bar);
+        if (status == EXIT_DONE)
+            status = finish_epoch(t, &of);
+    }
+    tg_optimizer_free(t->optimizer); /* it may owe updates to tables */
+    t->optimizer = NULL;
+    if (status == EXIT_INTERRUPTED)
+        say("interrupted in epoch %lld of %lld", (long long)t->epoch + 1,
+            (long long)t->plan->epochs);
+    if (t->chosen && !t->has_diverged)
+        tg_module_load_state_dict(t->r->module, &t->weights);
+    return status;
+}
+
+/* ---- beginning and end ----------------------------------------------------------------------- */
+
+static tg_optimizer *new_optimizer(const training_plan *plan, const tg_module *m)
+{
+    if (strcmp(plan->optimizer, "sgd") == 0)
+        return tg_sgd_new(m, (tg_sgd_options){.lr = plan->lr, .momentum = 0.9});
+    if (strcmp(plan->optimizer, "adam") == 0)
+        return tg_adam_new(m, (tg_adam_options){.lr = plan->lr, .catch_up = true});
+    return tg_sparse_adam_new(m, (tg_adam_options){.lr = plan->lr});
+}
+
+int trainer_init(trainer *t, const training_plan *plan, recommender *r, const data_source *data)
+{
+    *t = (trainer){.plan = plan, .r = r, .is_validated = data->validation.count > 0};
+    tg_status status = exam_init(&t->test, r, &data->test, plan->negatives_file, plan->seed);
+    if (status == TG_OK && t->is_validated)
+        status = exam_init(&t->validation, r, &data->validation, NULL, plan->seed);
+    if (status != TG_OK)
+        return say_last_error();
+    t->samples = samples_new(r, &data->train,
+                             (samples_options){.batch_size = plan->batch_size,
+                                               .negatives = plan->negatives,
+                                               .shuffle = !plan->no_shuffle,
+                                               .seed = plan->seed});
+    if (!t->samples) {
+        say("no memory for %lld samples", (long long)data->train.count);
+        return EXIT_FAILED;
+    }
+    t->optimizer = new_optimizer(plan, r->module);
+    tg_free(r->history); /* of the training before, where it was loaded */
+    r->history = NULL;
+    name_columns(t);
+    return log_header(t);
+}
+
+void trainer_release(trainer *t)
+{
+    samples_free(t->samples);
+    tg_optimizer_free(t->optimizer);
+    exam_release(&t->validation);
+    exam_release(&t->test);
+    tg_state_dict_release(&t->weights);
+    if (t->log_file)
+        fclose(t->log_file);
+    *t = (trainer){0};
+}
