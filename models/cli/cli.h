@@ -8,5 +8,10 @@
 int train_command(int argc, char **argv);
 int evaluate_command(int argc, char **argv);
 int predict_command(int argc, char **argv);
+int recommend_command(int argc, char **argv);
+int similar_command(int argc, char **argv);
+int explain_command(int argc, char **argv);
+int export_command(int argc, char **argv);
+int info_command(int argc, char **argv);
 
 #endif

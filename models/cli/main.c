@@ -20,7 +20,7 @@ static const struct command {
     const char *name;
     int (*run)(int argc, char **argv);
 } commands[] = {{"train", train_command}, {"evaluate", evaluate_command},
-              {"predict", predict_command}};
+              {"predict", predict_command}, {"recommend", recommend_command}};
 
 static int run(int argc, char **argv)
 {

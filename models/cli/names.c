@@ -1,0 +1,113 @@
+#include "models/cli/names.h"
+
+#include <string.h>
+
+#include "models/cli/messages.h"
+
+const char *item_title(const recommender *r, int64_t item)
+{
+    return r->titles ? r->titles[item] : "";
+}
+
+/* ---- finding --------------------------------------------------------------------------------- */
+
+int64_t find_user(const recommender *r, const char *id)
+{
+    const int64_t user = tg_ids_find(&r->users, id);
+    if (user < 0)
+        say("user '%s': not known to the model; expected one of its %lld users (ncf export --what "
+            "user lists them)", id, (long long)r->users.count);
+    return user;
+}
+
+static char lower(char c)
+{
+    return (char)(c >= 'A' && c <= 'Z' ? c + ('a' - 'A') : c);
+}
+
+/* Whether the title holds the text at some place; *is_all where it is nothing else. */
+static bool holds(const char *title, const char *text, bool *is_all)
+{
+    for (const char *start = title; *start; start++) {
+        size_t n = 0;
+        while (text[n] && lower(start[n]) == lower(text[n]))
+            n++;
+        *is_all = start == title && start[n] == '\0';
+        if (text[n] == '\0')
+            return true;
+    }
+    return false;
+}
+
+enum { LISTED = 20 };
+
+static void list_items(const recommender *r, const char *text)
+{
+    int listed = 0;
+    bool is_all;
+    for (int64_t i = 0; i < r->items.count; i++) {
+        if (!holds(item_title(r, i), text, &is_all))
+            continue;
+        if (listed++ == LISTED) {
+            fputs("...\n", stderr);
+            return;
+        }
+        fprintf(stderr, "%s\t%s\n", tg_ids_name(&r->items, i), item_title(r, i));
+    }
+}
+
+int64_t find_item(const recommender *r, const char *text)
+{
+    const int64_t item = tg_ids_find(&r->items, text);
+    int64_t found = -1, count = 0, whole = -1, wholes = 0;
+    for (int64_t i = 0; item < 0 && i < r->items.count; i++) {
+        bool is_all;
+        if (!holds(item_title(r, i), text, &is_all))
+            continue;
+        found = i;
+        count++;
+        whole = is_all ? i : whole;
+        wholes += is_all;
+    }
+    if (item >= 0 || count == 1 || wholes == 1)
+        return item >= 0 ? item : wholes == 1 ? whole : found;
+    if (count == 0) {
+        say("item '%s': neither an id%s; expected one of the model's %lld items (ncf export --what "
+            "item lists them)", text, r->titles ? " nor in a title" : ", and no titles are known",
+            (long long)r->items.count);
+        return -1;
+    }
+    say("item '%s': in %lld titles; expected one of these, or its id:", text, (long long)count);
+    list_items(r, text);
+    return -1;
+}
+
+/* ---- printing -------------------------------------------------------------------------------- */
+
+void print_item(const recommender *r, scored one)
+{
+    const char *title = item_title(r, one.item);
+    printf("%s\t%.4f%s%s\n", tg_ids_name(&r->items, one.item), (double)one.score,
+           *title ? "\t" : "", title);
+}
+
+void json_item(json *j, const recommender *r, int64_t item)
+{
+    json_string(j, "item", tg_ids_name(&r->items, item));
+    if (*item_title(r, item))
+        json_string(j, "title", item_title(r, item));
+    if (r->genres && *r->genres[item])
+        json_string(j, "genres", r->genres[item]);
+}
+
+void json_items(json *j, const char *key, const recommender *r, const scored *top, int64_t count)
+{
+    json_list(j, key);
+    for (int64_t i = 0; i < count; i++) {
+        json_object(j, NULL);
+        json_item(j, r, top[i].item);
+        json_number(j, "score", (double)top[i].score);
+        json_close(j);
+    }
+    json_close(j);
+}

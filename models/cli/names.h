@@ -1,0 +1,30 @@
+/*
+ * names.h: users and items as they are typed and printed
+ */
+#ifndef NCF_NAMES_H
+#define NCF_NAMES_H
+
+#include "models/cli/json_text.h"
+#include "models/cli/ranking.h"
+#include "models/cli/recommender.h"
+
+const char *item_title(const recommender *r, int64_t item); /* "" where unknown */
+
+/* The user of an id; -1, and an error line, where there is none. */
+int64_t find_user(const recommender *r, const char *id);
+
+/* The item of an id; else the one whose title is the text, in any case of ASCII letters; else the
+ * one whose title holds it. -1, and an error line, where there is none; where there are several
+ * they are listed below it. */
+int64_t find_item(const recommender *r, const char *text);
+
+/* An item with a score: a line of item, score and title, tabs between. */
+void print_item(const recommender *r, scored one);
+
+/* Items with a score each, as a JSON list of objects. */
+void json_items(json *j, const char *key, const recommender *r, const scored *top, int64_t count);
+
+/* The members item, title and genres of an open object, the last two where known. */
+void json_item(json *j, const recommender *r, int64_t item);
+
+#endif
