@@ -4,9 +4,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "models/cli/embeddings.h"
 #include "models/scorer.h"
 
-enum { ROWS = 256, MAX_TABLES = 8, NEGATIVES = 4 };
+enum { ROWS = 256, NEGATIVES = 4 };
 
 /* What the vector is to give, and the linear model near it. */
 typedef struct samples {
@@ -22,23 +23,17 @@ typedef struct samples {
 
 struct fold_in {
     const recommender *r;
-    tg_module *module; /* the model for ROWS users, all of them this one */
-    tg_tensor *table[MAX_TABLES]; /* its user tables, (ROWS, ...) */
-    const tg_tensor *trained[MAX_TABLES]; /* those of the recommender, (users, ...) */
-    int tables;
-    int64_t dim;          /* numbers of a vector */
+    tg_module *module;     /* the model for ROWS users, all of them this one */
+    embeddings user;       /* of the module */
+    embeddings trained;    /* of the recommender */
+    int64_t dim;           /* numbers of a vector */
+    float *vector;         /* (dim) */
     double *mean, *spread; /* (dim): of the trained vectors; the spread is the standard deviation */
-    double *x;            /* (dim): the vector is mean + spread x */
+    double *x;             /* (dim): the vector is mean + spread x */
     double noise;
 };
 
 /* ---- the module of one user ------------------------------------------------------------------ */
-
-/* Numbers of a user in a table. */
-static int64_t width_of(const tg_tensor *table)
-{
-    return tg_numel(table) / tg_size(table, 0);
-}
 
 /* A module like the recommender's, whose user tables alone want gradients. */
 static void make_module(fold_in *f)
@@ -50,33 +45,16 @@ static void make_module(fold_in *f)
     tg_module_train(f->module, false);
     tg_module_freeze(f->module, true);
     tg_state_dict of = tg_module_state_dict(f->r->module), to = tg_module_state_dict(f->module);
-    for (int64_t i = 0; i < to.count; i++) {
-        tg_tensor *from = of.entry[i].tensor;
-        if (!strstr(to.entry[i].name, "user_") || f->tables == MAX_TABLES) {
-            tg_copy(to.entry[i].tensor, from);
-            continue;
-        }
-        f->trained[f->tables] = from;
-        f->table[f->tables++] = tg_requires_grad(to.entry[i].tensor);
-        f->dim += width_of(from);
-    }
+    for (int64_t i = 0; i < to.count; i++)
+        if (tg_shape_equal(&to.entry[i].tensor->shape, &of.entry[i].tensor->shape))
+            tg_copy(to.entry[i].tensor, of.entry[i].tensor);
     tg_state_dict_release(&of);
     tg_state_dict_release(&to);
-}
-
-/* Add a function of every element of a trained user's vector to sum (dim): the element, or the
- * square of what it differs from the mean. */
-static void add_user(const fold_in *f, int64_t user, bool squares, double *sum)
-{
-    int64_t at = 0;
-    for (int t = 0; t < f->tables; t++) {
-        const int64_t width = width_of(f->trained[t]);
-        const float *row = (const float *)f->trained[t]->data + user * width;
-        for (int64_t d = 0; d < width; d++, at++) {
-            const double value = (double)row[d], off = value - f->mean[at];
-            sum[at] += squares ? off * off : value;
-        }
-    }
+    f->trained = embeddings_of(f->r->module, SIDE_USER);
+    f->user = embeddings_of(f->module, SIDE_USER);
+    f->dim = f->user.dim;
+    for (int t = 0; t < f->user.tables; t++)
+        tg_requires_grad(f->user.table[t]);
 }
 
 /* The mean vector of the users that have training ratings, and the spread around it. */
@@ -85,18 +63,21 @@ static void measure_users(fold_in *f)
     int64_t count = 0;
     for (int64_t u = 0; u < f->r->users.count; u++)
         if (recommender_seen(f->r, u).count > 0) {
-            add_user(f, u, false, f->x);
+            embeddings_row(&f->trained, u, f->vector);
+            for (int64_t d = 0; d < f->dim; d++)
+                f->mean[d] += (double)f->vector[d];
             count++;
         }
-    for (int64_t d = 0; d < f->dim; d++)
-        f->mean[d] = count ? f->x[d] / (double)count : 0;
+    for (int64_t d = 0; d < f->dim && count; d++)
+        f->mean[d] /= (double)count;
     for (int64_t u = 0; u < f->r->users.count; u++)
-        if (recommender_seen(f->r, u).count > 0)
-            add_user(f, u, true, f->spread);
-    for (int64_t d = 0; d < f->dim; d++) {
-        f->spread[d] = count ? sqrt(f->spread[d] / (double)count) : 0;
-        f->x[d] = 0;
-    }
+        if (recommender_seen(f->r, u).count > 0) {
+            embeddings_row(&f->trained, u, f->vector);
+            for (int64_t d = 0; d < f->dim; d++)
+                f->spread[d] += pow((double)f->vector[d] - f->mean[d], 2);
+        }
+    for (int64_t d = 0; d < f->dim && count; d++)
+        f->spread[d] = sqrt(f->spread[d] / (double)count);
 }
 
 /* The model's mean squared error on its training ratings, up to SAMPLE of them. */
@@ -137,12 +118,13 @@ fold_in *fold_in_new(const recommender *r)
     f->r = r;
     make_module(f);
     const size_t dim = (size_t)f->dim;
+    f->vector = calloc(dim, sizeof *f->vector);
     f->mean = calloc(dim, sizeof *f->mean);
     f->spread = calloc(dim, sizeof *f->spread);
     f->x = calloc(dim, sizeof *f->x);
-    if (!f->mean || !f->spread || !f->x)
+    if (!f->vector || !f->mean || !f->spread || !f->x)
         tg_failure(TG_ENOMEM, "no memory to fold users in");
-    if (f->mean && f->spread && f->x && measure_noise(f) == TG_OK)
+    else if (measure_noise(f) == TG_OK)
         return measure_users(f), f;
     fold_in_free(f);
     return NULL;
@@ -153,6 +135,7 @@ void fold_in_free(fold_in *f)
     if (!f)
         return;
     tg_module_free(f->module);
+    free(f->vector);
     free(f->mean);
     free(f->spread);
     free(f->x);
@@ -161,17 +144,18 @@ void fold_in_free(fold_in *f)
 
 /* ---- the model and its slopes ---------------------------------------------------------------- */
 
-/* Write the vector into every row of the module's user tables. */
+/* Make x's vector every row of the module's user tables. */
 static void write_rows(const fold_in *f)
 {
-    int64_t first = 0;
-    for (int t = 0; t < f->tables; t++) {
-        const int64_t width = width_of(f->table[t]);
+    const float *from = f->vector;
+    for (int64_t d = 0; d < f->dim; d++)
+        f->vector[d] = (float)(f->mean[d] + f->spread[d] * f->x[d]);
+    for (int t = 0; t < f->user.tables; t++) {
+        const int64_t width = embeddings_width(&f->user, t);
+        float *to = f->user.table[t]->data;
         for (int64_t row = 0; row < ROWS; row++)
-            for (int64_t d = 0; d < width; d++)
-                ((float *)f->table[t]->data)[row * width + d] =
-                    (float)(f->mean[first + d] + f->spread[first + d] * f->x[first + d]);
-        first += width;
+            memcpy(to + row * width, from, (size_t)width * sizeof *to);
+        from += width;
     }
 }
 
@@ -179,16 +163,17 @@ static void write_rows(const fold_in *f)
 static void read_slopes(const fold_in *f, int64_t from, samples *s)
 {
     int64_t first = 0;
-    for (int t = 0; t < f->tables; t++) {
-        const int64_t width = width_of(f->table[t]);
-        const tg_tensor *g = f->table[t]->grad;
-        for (int64_t i = 0; g && i < tg_numel(g->rows); i++) {
+    for (int t = 0; t < f->user.tables; t++) {
+        const int64_t width = embeddings_width(&f->user, t);
+        const tg_tensor *g = f->user.table[t]->grad;
+        for (int64_t i = 0; i < tg_numel(g->rows); i++) {
             const int64_t row = ((const int64_t *)g->rows->data)[i];
+            const float *slope = (const float *)g->data + i * width;
             for (int64_t d = 0; d < width; d++)
                 s->slope[(from + row) * f->dim + first + d] =
-                    (float)f->spread[first + d] * ((const float *)g->data)[i * width + d];
+                    (float)f->spread[first + d] * slope[d];
         }
-        tg_zero_grad_tensor(f->table[t]);
+        tg_zero_grad_tensor(f->user.table[t]);
         first += width;
     }
 }
@@ -435,13 +420,9 @@ tg_status fold_in_fit(fold_in *f, seen_items ratings, fitted *how)
 
 void fold_in_take(fold_in *f, int64_t user)
 {
-    int64_t at = 0;
-    for (int t = 0; t < f->tables; t++) {
-        const int64_t width = width_of(f->trained[t]);
-        const float *row = (const float *)f->trained[t]->data + user * width;
-        for (int64_t d = 0; d < width; d++, at++)
-            f->x[at] = f->spread[at] > 0 ? ((double)row[d] - f->mean[at]) / f->spread[at] : 0;
-    }
+    embeddings_row(&f->trained, user, f->vector);
+    for (int64_t d = 0; d < f->dim; d++)
+        f->x[d] = f->spread[d] > 0 ? ((double)f->vector[d] - f->mean[d]) / f->spread[d] : 0;
     write_rows(f);
 }
 

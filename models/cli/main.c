@@ -1,4 +1,4 @@
-/* ncf: train Neural Collaborative Filtering and predict ratings. */
+/* ncf: Neural Collaborative Filtering as a program, a sub-command for each use. */
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
@@ -6,21 +6,33 @@
 #include "models/cli/cli.h"
 #include "models/cli/messages.h"
 
-static int print_help(void)
-{
-    puts("usage: ncf [train] [OPTION...]         learn ratings (ncf train --help)\n"
-         "       ncf predict --load FILE [PAIRS] predict ratings (ncf predict --help)\n"
-         "       ncf --help | --version\n"
-         "\n"
-         "Without arguments: train on the embedded data set.");
-    return EXIT_DONE;
-}
-
 static const struct command {
     const char *name;
     int (*run)(int argc, char **argv);
-} commands[] = {{"train", train_command}, {"evaluate", evaluate_command},
-              {"predict", predict_command}, {"recommend", recommend_command}};
+    const char *summary;
+} commands[] = {
+    {"train", train_command, "learn ratings; without arguments, those of the embedded data set"},
+    {"evaluate", evaluate_command, "how good a saved model predicts and ranks, beside baselines"},
+    {"predict", predict_command, "ratings of pairs of user and item"},
+    {"recommend", recommend_command, "the best items for users, known to the model or new"},
+    {"similar", similar_command, "items that are like one"},
+    {"explain", explain_command, "which of a user's ratings carried a prediction"},
+    {"export", export_command, "the vectors of users or items, for other programs"},
+    {"info", info_command, "what is in a model file"},
+};
+enum { COMMANDS = sizeof commands / sizeof *commands };
+
+static int print_help(void)
+{
+    puts("usage: ncf COMMAND [OPTION...]\n");
+    for (int i = 0; i < COMMANDS; i++)
+        printf("  %-10s %s\n", commands[i].name, commands[i].summary);
+    puts("\n`ncf COMMAND --help` lists the options of a command with their defaults; `ncf --version`\n"
+         "prints the version. Two commands to begin with:\n\n"
+         "  ncf train --data ratings.csv --titles movies.csv --save model.safetensors\n"
+         "  ncf recommend --load model.safetensors --user 1");
+    return EXIT_DONE;
+}
 
 static int run(int argc, char **argv)
 {
@@ -35,14 +47,13 @@ static int run(int argc, char **argv)
     }
     if (word[0] == '-') /* options of train */
         return train_command(argc - 1, argv + 1);
-    const char *names[sizeof commands / sizeof *commands];
-    const int count = (int)(sizeof commands / sizeof *commands);
-    for (int i = 0; i < count; i++) {
+    const char *names[COMMANDS];
+    for (int i = 0; i < COMMANDS; i++) {
         if (strcmp(commands[i].name, word) == 0)
             return commands[i].run(argc - 2, argv + 2);
         names[i] = commands[i].name;
     }
-    return usage_error_unknown("command", word, names, count);
+    return usage_error_unknown("command", word, names, COMMANDS);
 }
 
 int main(int argc, char **argv)

@@ -1,5 +1,7 @@
 #include "models/cli/names.h"
 
+#include <math.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "models/cli/messages.h"
@@ -80,6 +82,25 @@ int64_t find_item(const recommender *r, const char *text)
     say("item '%s': in %lld titles; expected one of these, or its id:", text, (long long)count);
     list_items(r, text);
     return -1;
+}
+
+int64_t *item_counts(const recommender *r)
+{
+    int64_t *counts = calloc((size_t)r->items.count + 1, sizeof *counts);
+    const int64_t *item = r->seen_item->data;
+    for (int64_t i = 0; counts && i < tg_numel(r->seen_item); i++)
+        counts[item[i]]++;
+    if (!counts)
+        tg_failure(TG_ENOMEM, "no memory to count the ratings of %lld items",
+                   (long long)r->items.count);
+    return counts;
+}
+
+void leave_out_rare(const recommender *r, const int64_t *counts, int64_t least, float *score)
+{
+    for (int64_t i = 0; i < r->items.count; i++)
+        if (counts[i] < least)
+            score[i] = -INFINITY;
 }
 
 /* ---- printing -------------------------------------------------------------------------------- */

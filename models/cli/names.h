@@ -18,6 +18,12 @@ int64_t find_user(const recommender *r, const char *id);
  * they are listed below it. */
 int64_t find_item(const recommender *r, const char *text);
 
+/* The number of training ratings of every item, for the caller to free; NULL, and TG_ENOMEM,
+ * without memory. Items that have few have vectors that are hardly trained: leave_out_rare takes
+ * those with less than `least` off the list (ranking.h), score is (items). */
+int64_t *item_counts(const recommender *r);
+void leave_out_rare(const recommender *r, const int64_t *counts, int64_t least, float *score);
+
 /* An item with a score: a line of item, score and title, tabs between. */
 void print_item(const recommender *r, scored one);
 

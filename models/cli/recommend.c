@@ -21,9 +21,9 @@ typedef struct settings {
 typedef struct shop {
     const settings *set;
     const recommender *r;
-    int64_t *rated; /* (items): training ratings */
-    float *score;   /* (items) */
-    scored *top;    /* (n) */
+    int64_t *counts; /* (items): training ratings */
+    float *score;    /* (items) */
+    scored *top;     /* (n) */
 } shop;
 
 /* ---- one user -------------------------------------------------------------------------------- */
@@ -34,9 +34,7 @@ static void print_best(const shop *s, const char *user, seen_items seen)
     const recommender *r = s->r;
     for (int64_t i = 0; i < seen.count && !s->set->include_seen; i++)
         s->score[seen.item[i]] = -INFINITY;
-    for (int64_t i = 0; i < r->items.count; i++)
-        if (s->rated[i] < s->set->min_ratings)
-            s->score[i] = -INFINITY;
+    leave_out_rare(r, s->counts, s->set->min_ratings, s->score);
     const int64_t count = top_items(s->score, r->items.count, s->set->n, s->top);
     for (int64_t i = 0; i < count && r->clamp; i++)
         s->top[i].score = fminf(fmaxf(s->top[i].score, (float)r->rating_low),
@@ -204,18 +202,15 @@ static tg_status recommend(const settings *set, const recommender *r)
     fitting.n = (int64_t)n;
     shop s = {.set = &fitting,
               .r = r,
-              .rated = calloc(items, sizeof *s.rated),
+              .counts = item_counts(r),
               .score = malloc(items * sizeof *s.score),
               .top = malloc(n * sizeof *s.top)};
     tg_status status = TG_ENOMEM;
-    if (!s.rated || !s.score || !s.top) {
-        tg_failure(status, "no memory for the scores of %zu items", items);
-    } else {
-        for (int64_t i = 0; i < tg_numel(r->seen_item); i++)
-            s.rated[((const int64_t *)r->seen_item->data)[i]]++;
+    if (s.counts && s.score && s.top)
         status = set->ratings ? recommend_to_new(&s) : recommend_to_known(&s);
-    }
-    free(s.rated);
+    else
+        tg_failure(status, "no memory for the scores of %zu items", items);
+    free(s.counts);
     free(s.score);
     free(s.top);
     return status;

@@ -1,0 +1,96 @@
+/* ncf export: the vectors of a saved model, for other programs. */
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "models/cli/cli.h"
+#include "models/cli/embeddings.h"
+#include "models/cli/messages.h"
+#include "models/cli/options.h"
+#include "models/cli/recommender.h"
+
+typedef struct settings {
+    const char *load, *what, *format, *out;
+} settings;
+
+/* (n, dim): the tables beside each other. */
+static tg_tensor *join_tables(const embeddings *e)
+{
+    tg_tensor *all = tg_owned(TG_F32, tg_size(e->table[0], 0), e->dim);
+    for (int64_t row = 0; row < tg_size(all, 0); row++)
+        embeddings_row(e, row, (float *)all->data + row * e->dim);
+    return all;
+}
+
+static void say_columns(const embeddings *e)
+{
+    int64_t first = 1;
+    for (int t = 0; t < e->tables; t++) {
+        const int64_t width = embeddings_width(e, t);
+        fprintf(stderr, "columns %lld to %lld: %s\n", (long long)first,
+                (long long)(first + width - 1), e->name[t]);
+        first += width;
+    }
+}
+
+static int write_tsv(const char *path, const tg_ids *ids, const tg_tensor *all)
+{
+    FILE *file = path ? fopen(path, "wb") : stdout;
+    const float *value = all ? all->data : NULL;
+    for (int64_t row = 0; file && row < tg_size(all, 0); row++) {
+        fputs(tg_ids_name(ids, row), file);
+        for (int64_t d = 0; d < tg_size(all, 1); d++)
+            fprintf(file, "\t%.9g", (double)*value++);
+        putc('\n', file);
+    }
+    if (!path || (file && !ferror(file) && fclose(file) == 0))
+        return EXIT_DONE; /* main looks at stdout */
+    say("%s: %s", path, strerror(errno));
+    return EXIT_FAILED;
+}
+
+static int write_vectors(const settings *s, const recommender *r)
+{
+    const bool is_user = strcmp(s->what, "user") == 0;
+    const embeddings e = embeddings_of(r->module, is_user ? SIDE_USER : SIDE_ITEM);
+    tg_tensor *all = join_tables(&e);
+    int status = EXIT_DONE;
+    if (strcmp(s->format, "tsv") == 0)
+        status = write_tsv(s->out, is_user ? &r->users : &r->items, all);
+    else if (tg_npy_save(s->out, all) != TG_OK)
+        status = say_last_error();
+    if (status == EXIT_DONE)
+        say_columns(&e);
+    tg_free(all);
+    return status;
+}
+
+int export_command(int argc, char **argv)
+{
+    settings s = {.what = "item", .format = "tsv"};
+    const option table[] = {
+        {"load", OPTION_TEXT, &s.load, "FILE", "the model, as saved by train --save", 0, 0},
+        {"what", OPTION_CHOICE, &s.what, "user|item", "whose vectors", 0, 0},
+        {"format", OPTION_CHOICE, &s.format, "tsv|npy",
+         "id and numbers, tabs between; or NumPy's, rows as in tsv", 0, 0},
+        {"out", OPTION_TEXT, &s.out, "FILE", "where to; tsv without it: standard output", 0, 0},
+    };
+    const usage u = {"ncf export --load FILE [OPTION...]",
+                     "Write the vectors of all users or items, those of a model's several tables "
+                     "beside each other;\nwhich columns are which table's is said on standard error.",
+                     table, sizeof table / sizeof *table, NULL};
+    const char *operand;
+    const parsed p = parse_options(&u, argc, argv, &operand);
+    if (p != PARSED)
+        return p == PARSED_HELP ? EXIT_DONE : EXIT_USAGE;
+    if (!s.load)
+        return usage_error("export needs --load FILE");
+    if (!s.out && strcmp(s.format, "npy") == 0)
+        return usage_error("--format npy needs --out FILE");
+    recommender r;
+    if (recommender_load(&r, s.load) != TG_OK)
+        return say_last_error();
+    const int status = write_vectors(&s, &r);
+    recommender_release(&r);
+    return status;
+}

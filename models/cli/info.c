@@ -1,0 +1,129 @@
+/* ncf info: what is in a model file. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "models/cli/cli.h"
+#include "models/cli/json_text.h"
+#include "models/cli/messages.h"
+#include "models/cli/options.h"
+#include "models/cli/recommender.h"
+#include "models/cli/titles.h"
+
+/* The next name of "a,b,c" into `name`; false after the last one. */
+static bool next_column(const char **rest, char name[32])
+{
+    const size_t length = strcspn(*rest, ",");
+    if (!**rest)
+        return false;
+    snprintf(name, 32, "%.*s", (int)length, *rest);
+    *rest += length + ((*rest)[length] == ',');
+    return true;
+}
+
+static void print_history(const recommender *r)
+{
+    char name[32];
+    const char *rest = r->history_columns;
+    const int64_t columns = tg_size(r->history, 1);
+    const float *value = r->history->data;
+    printf("\nepoch");
+    while (next_column(&rest, name))
+        printf("  %10s", name);
+    putchar('\n');
+    for (int64_t epoch = 0; epoch < tg_size(r->history, 0); epoch++) {
+        printf("%5lld", (long long)epoch + 1);
+        for (int64_t c = 0; c < columns; c++)
+            printf("  %10.4f", (double)*value++);
+        putchar('\n');
+    }
+}
+
+static void print_text(const recommender *r)
+{
+    printf("model     %s, %lld factors, dropout %g, %lld parameters\n", r->model->name,
+           (long long)r->options.factors, r->options.dropout,
+           (long long)tg_module_parameter_count(r->module));
+    if (r->task == TASK_RATING)
+        printf("task      rating: predicts ratings of %g to %g, mean %.4f%s\n", r->rating_low,
+               r->rating_high, r->rating_mean, r->clamp ? ", cut to this range" : "");
+    else
+        printf("task      ranking: gives scores, of which only the order means something\n");
+    printf("data      %lld users, %lld items, %lld training ratings\n", (long long)r->users.count,
+           (long long)r->items.count, (long long)tg_numel(r->seen_item));
+    printf("titles    of %lld items, genres of %lld\n",
+           (long long)titles_known(r->titles, r->items.count),
+           (long long)titles_known(r->genres, r->items.count));
+    if (r->settings)
+        printf("made by   %s\n", r->settings);
+    if (r->history)
+        print_history(r);
+}
+
+static void json_history(json *j, const recommender *r)
+{
+    char name[32];
+    const char *rest = r->history_columns;
+    const int64_t columns = tg_size(r->history, 1);
+    const float *value = r->history->data;
+    json_object(j, "history");
+    for (int64_t c = 0; c < columns && next_column(&rest, name); c++) {
+        json_list(j, name);
+        for (int64_t epoch = 0; epoch < tg_size(r->history, 0); epoch++)
+            json_number(j, NULL, (double)value[epoch * columns + c]);
+        json_close(j);
+    }
+    json_close(j);
+}
+
+static void print_json(const recommender *r)
+{
+    json j = json_begin(stdout);
+    json_string(&j, "model", r->model->name);
+    json_integer(&j, "factors", r->options.factors);
+    json_number(&j, "dropout", r->options.dropout);
+    json_integer(&j, "parameters", tg_module_parameter_count(r->module));
+    json_string(&j, "task", r->task == TASK_RATING ? "rating" : "ranking");
+    json_number(&j, "rating_mean", r->rating_mean);
+    json_number(&j, "rating_low", r->rating_low);
+    json_number(&j, "rating_high", r->rating_high);
+    json_boolean(&j, "clamp", r->clamp);
+    json_integer(&j, "users", r->users.count);
+    json_integer(&j, "items", r->items.count);
+    json_integer(&j, "ratings", tg_numel(r->seen_item));
+    json_integer(&j, "titles", titles_known(r->titles, r->items.count));
+    json_integer(&j, "genres", titles_known(r->genres, r->items.count));
+    if (r->settings)
+        json_string(&j, "settings", r->settings);
+    if (r->history)
+        json_history(&j, r);
+    json_end(&j);
+}
+
+int info_command(int argc, char **argv)
+{
+    const char *load = NULL;
+    bool as_json = false;
+    const option table[] = {
+        {"load", OPTION_TEXT, &load, "FILE", "the model, as saved by train --save", 0, 0},
+        {"json", OPTION_FLAG, &as_json, NULL, "print a JSON object", 0, 0},
+    };
+    const usage u = {"ncf info --load FILE [--json]",
+                     "Print what a model is, what it was trained on and how, and how training went.",
+                     table, sizeof table / sizeof *table, NULL};
+    const char *operand;
+    const parsed p = parse_options(&u, argc, argv, &operand);
+    if (p != PARSED)
+        return p == PARSED_HELP ? EXIT_DONE : EXIT_USAGE;
+    if (!load)
+        return usage_error("info needs --load FILE");
+    recommender r;
+    if (recommender_load(&r, load) != TG_OK)
+        return say_last_error();
+    if (as_json)
+        print_json(&r);
+    else
+        print_text(&r);
+    recommender_release(&r);
+    return EXIT_DONE;
+}
