@@ -1,11 +1,10 @@
 /* The program ncf as a user meets it: what it prints, how it exits, what it leaves behind. */
-#define _XOPEN_SOURCE 700 /* realpath, posix_openpt */
+#define _XOPEN_SOURCE 700 /* posix_openpt */
 
 #include <criterion/criterion.h>
 #include <fcntl.h>
 #include <math.h>
 #include <signal.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,91 +14,9 @@
 #include <unistd.h>
 
 #include "tapegrad.h"
+#include "tests/program.h"
 
-/* ---- running it ------------------------------------------------------------------------------ */
-
-static char program[4096], folder[64];
-
-static void set_up(void)
-{
-    const char *name = getenv("NCF");
-    cr_assert_not_null(realpath(name ? name : "build/ncf", program), "the program is not built");
-    strcpy(folder, "/tmp/tapegrad-cli-XXXXXX");
-    cr_assert_not_null(mkdtemp(folder));
-    cr_assert_eq(chdir(folder), 0);
-}
-
-static void tear_down(void)
-{
-    char command[128];
-    snprintf(command, sizeof command, "rm -rf %s", folder);
-    cr_expect_eq(system(command), 0);
-}
-
-TestSuite(cli, .init = set_up, .fini = tear_down);
-
-static char out[1 << 16], err[1 << 16]; /* of the last run */
-
-static void read_text(const char *path, char *text)
-{
-    FILE *file = fopen(path, "rb");
-    cr_assert_not_null(file, "%s is not there", path);
-    text[fread(text, 1, (1 << 16) - 1, file)] = '\0';
-    fclose(file);
-}
-
-/* Run "ncf ARGUMENTS" in the folder of the test; gives the exit status. */
-static int ncf(const char *format, ...) TG_PRINTF(1, 2);
-static int ncf(const char *format, ...)
-{
-    char arguments[2048], command[8192];
-    va_list list;
-    va_start(list, format);
-    vsnprintf(arguments, sizeof arguments, format, list);
-    va_end(list);
-    snprintf(command, sizeof command, "'%s' %s >out 2>err", program, arguments);
-    const int status = system(command);
-    read_text("out", out);
-    read_text("err", err);
-    cr_assert(WIFEXITED(status), "ncf %s ended by a signal: %s", arguments, err);
-    return WEXITSTATUS(status);
-}
-
-static void write_text(const char *path, const char *text)
-{
-    FILE *file = fopen(path, "wb");
-    cr_assert_not_null(file);
-    fputs(text, file);
-    fclose(file);
-}
-
-static int lines(const char *text)
-{
-    int n = 0;
-    for (; *text; text++)
-        n += *text == '\n';
-    return n;
-}
-
-/* One line on stderr that contains `message`, nothing on stdout, and this exit status. */
-static void expect_complaint(int status, int expected, const char *message)
-{
-    cr_expect_eq(status, expected, "exit status %d, %s", status, err);
-    cr_expect_eq(strncmp(err, "ncf: ", 5), 0, "%s", err);
-    cr_expect_eq(lines(err), 1, "%s", err);
-    cr_expect_not_null(strstr(err, message), "%sexpected %s", err, message);
-    cr_expect_str_empty(out);
-}
-
-/* 40 users who rate 10 of 30 items each. */
-static void write_ratings(const char *path)
-{
-    FILE *file = fopen(path, "wb");
-    for (int u = 0; u < 40; u++)
-        for (int i = 0; i < 10; i++)
-            fprintf(file, "%d\t%d\t%d\t%d\n", 100 + u, 1 + (7 * i + u) % 30, 1 + (u + i) % 5, i);
-    fclose(file);
-}
+TestSuite(cli, .init = enter_folder, .fini = leave_folder);
 
 /* Whether two model files hold the same parameters, bit for bit. */
 static bool have_same_weights(const char *a, const char *b)
@@ -123,8 +40,6 @@ static bool have_same_weights(const char *a, const char *b)
     tg_state_dict_release(&second);
     return same;
 }
-
-#define SMALL "--factors 2 --epochs 2 --batch-size 32 "
 
 /* ---- training -------------------------------------------------------------------------------- */
 
@@ -506,7 +421,7 @@ Test(cli, train__post_mortem_of_a_loss_that_is_not_finite)
 Test(cli, help__lists_every_option_and_default)
 {
     cr_assert_eq(ncf("--help"), 0);
-    cr_expect_not_null(strstr(out, "ncf predict --load FILE"));
+    cr_expect_not_null(strstr(out, "\n  predict    ratings of pairs"));
     cr_expect_str_empty(err);
     cr_assert_eq(ncf("train --help"), 0);
     static const char *const expected[] = {

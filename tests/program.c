@@ -1,0 +1,89 @@
+#define _XOPEN_SOURCE 700 /* realpath */
+
+#include "tests/program.h"
+
+#include <criterion/criterion.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+char program[4096];
+static char folder[64];
+
+void enter_folder(void)
+{
+    const char *name = getenv("NCF");
+    cr_assert_not_null(realpath(name ? name : "build/ncf", program), "the program is not built");
+    strcpy(folder, "/tmp/tapegrad-cli-XXXXXX");
+    cr_assert_not_null(mkdtemp(folder));
+    cr_assert_eq(chdir(folder), 0);
+}
+
+void leave_folder(void)
+{
+    char command[128];
+    snprintf(command, sizeof command, "rm -rf %s", folder);
+    cr_expect_eq(system(command), 0);
+}
+
+char out[1 << 16], err[1 << 16];
+
+void read_text(const char *path, char *text)
+{
+    FILE *file = fopen(path, "rb");
+    cr_assert_not_null(file, "%s is not there", path);
+    text[fread(text, 1, (1 << 16) - 1, file)] = '\0';
+    fclose(file);
+}
+
+int ncf(const char *format, ...)
+{
+    char arguments[2048], command[8192];
+    va_list list;
+    va_start(list, format);
+    vsnprintf(arguments, sizeof arguments, format, list);
+    va_end(list);
+    snprintf(command, sizeof command, "'%s' %s >out 2>err", program, arguments);
+    const int status = system(command);
+    read_text("out", out);
+    read_text("err", err);
+    cr_assert(WIFEXITED(status), "ncf %s ended by a signal: %s", arguments, err);
+    return WEXITSTATUS(status);
+}
+
+void write_text(const char *path, const char *text)
+{
+    FILE *file = fopen(path, "wb");
+    cr_assert_not_null(file);
+    fputs(text, file);
+    fclose(file);
+}
+
+int lines(const char *text)
+{
+    int n = 0;
+    for (; *text; text++)
+        n += *text == '\n';
+    return n;
+}
+
+void expect_complaint(int status, int expected, const char *message)
+{
+    cr_expect_eq(status, expected, "exit status %d, %s", status, err);
+    cr_expect_eq(strncmp(err, "ncf: ", 5), 0, "%s", err);
+    cr_expect_eq(lines(err), 1, "%s", err);
+    cr_expect_not_null(strstr(err, message), "%sexpected %s", err, message);
+    cr_expect_str_empty(out);
+}
+
+void write_ratings(const char *path)
+{
+    FILE *file = fopen(path, "wb");
+    for (int u = 0; u < 40; u++)
+        for (int i = 0; i < 10; i++)
+            fprintf(file, "%d\t%d\t%d\t%d\n", 100 + u, 1 + (7 * i + u) % 30, 1 + (u + i) % 5, i);
+    fclose(file);
+}

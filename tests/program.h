@@ -1,0 +1,35 @@
+/*
+ * program.h: runs of the program ncf in a folder of the test's own, for the tests of its commands
+ *
+ *     TestSuite(cli, .init = enter_folder, .fini = leave_folder);
+ */
+#ifndef TESTS_PROGRAM_H
+#define TESTS_PROGRAM_H
+
+#include "tapegrad.h"
+
+extern char program[4096]; /* its path */
+
+void enter_folder(void);
+void leave_folder(void);
+
+void write_text(const char *path, const char *text);
+void read_text(const char *path, char *text); /* into (1 << 16) bytes */
+
+/* Run "ncf ARGUMENTS"; gives the exit status. */
+int ncf(const char *format, ...) TG_PRINTF(1, 2);
+extern char out[1 << 16], err[1 << 16]; /* what the last run printed */
+
+int lines(const char *text);
+
+/* The last run: one line on stderr that holds `message`, nothing on stdout, and `expected` as its
+ * status. */
+void expect_complaint(int status, int expected, const char *message);
+
+/* A file of ratings: 40 users, 100 to 139, who rate 10 of the items 1 to 30 each. */
+void write_ratings(const char *path);
+
+/* Options of train for a model that is made at once. */
+#define SMALL "--factors 2 --epochs 2 --batch-size 32 "
+
+#endif
