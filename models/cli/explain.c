@@ -97,13 +97,13 @@ static void print_json(const explanation *e)
 
 static tg_status fill(explanation *e)
 {
-    fold_in *f = fold_in_new(e->r);
-    tg_status status = f ? TG_OK : TG_ENOMEM;
-    if (f) {
-        fold_in_take(f, e->user);
-        status = fold_in_explain(f, e->seen, e->item, e->part, &e->base);
+    fold_in f;
+    tg_status status = fold_in_init(&f, e->r);
+    if (status == TG_OK) {
+        user_model_take(&f.user, e->user);
+        status = fold_in_explain(&f, e->seen, e->item, e->part, &e->base);
+        fold_in_release(&f);
     }
-    fold_in_free(f);
     return status == TG_OK ? predict_one(e->r, e->user, e->item, &e->prediction) : status;
 }
 

@@ -1,8 +1,7 @@
 /*
  * fold_in.h: a user's vector from his ratings, with the item side of the model as it is
  *
- * A user's vector u is all that the model has of him alone: his rows of its user tables, one behind
- * the other. For ratings r_j of items j it is the most likely one: that which makes
+ * For ratings r_j of items j the vector u (user_model.h) is the most likely one: that which makes
  *
  *     sum_j (r_j - f(u, j))^2 / (2 noise) + sum_d (u_d - mean_d)^2 / (2 variance_d)
  *
@@ -26,27 +25,24 @@
 #ifndef NCF_FOLD_IN_H
 #define NCF_FOLD_IN_H
 
-#include "models/cli/recommender.h"
+#include "models/cli/user_model.h"
 
-typedef struct fold_in fold_in;
+typedef struct fold_in {
+    user_model user; /* the vector, and what the model gives for it: user_model.h */
+    double noise;
+} fold_in;
 
-/* NULL, and TG_ENOMEM as the last error, without memory. The recommender is borrowed. */
-fold_in *fold_in_new(const recommender *r);
-void fold_in_free(fold_in *f);
+/* The recommender is borrowed. TG_ENOMEM on failure; *f is then empty. */
+tg_status fold_in_init(fold_in *f, const recommender *r);
+void fold_in_release(fold_in *f);
 
-/* Let the vector be the one that fits the ratings of distinct items; how it went. */
+/* Set the vector to the one that fits the ratings (of distinct items, rising); how it went. */
 typedef struct fitted {
     int steps;
-    const char *measure;  /* of the ratings: "RMSE", or "cross entropy" where the model ranks */
-    double before, after; /* of the typical user, and of the fit */
+    const char *measure;  /* "RMSE" of the ratings; of a model that ranks "cross entropy", as above */
+    double before, after; /* for the typical user, and for the fit */
 } fitted;
 tg_status fold_in_fit(fold_in *f, seen_items ratings, fitted *how);
-
-/* Let the vector be that of a trained user. */
-void fold_in_take(fold_in *f, int64_t user);
-
-/* What the model gives for the vector and every item: (items). */
-tg_status fold_in_score(const fold_in *f, float *score);
 
 /* What each of the ratings adds to the prediction of an item, near the vector: part (count). Gives
  * base_i in *base. */

@@ -120,11 +120,11 @@ static tg_status fold_in_user(const shop *s, fold_in *f, const char *user, seen_
     fitted how;
     tg_status status = fold_in_fit(f, ratings, &how);
     if (status == TG_OK)
-        status = fold_in_score(f, s->score);
+        status = user_model_score(&f->user, s->score);
     if (status != TG_OK)
         return status;
-    say("user %s: fitted to %lld ratings in %d steps; their %s was %.4f for a typical user, is %.4f "
-        "now", user, (long long)ratings.count, how.steps, how.measure, how.before, how.after);
+    fprintf(stderr, "user %s: fitted to %lld ratings in %d steps: %s %.4f, for a typical user %.4f\n",
+            user, (long long)ratings.count, how.steps, how.measure, how.after, how.before);
     print_best(s, user, ratings);
     return TG_OK;
 }
@@ -134,8 +134,8 @@ static tg_status fold_in_rows(const shop *s, const asked *a, const row *rows, in
                               int64_t *item, float *rating)
 {
     const float *given = tg_dataset_rows(&a->rows, TG_RATING);
-    fold_in *f = fold_in_new(s->r);
-    tg_status status = f ? TG_OK : TG_ENOMEM;
+    fold_in f;
+    tg_status status = fold_in_init(&f, s->r);
     int64_t n = 0;
     for (int64_t i = 0; i < count && status == TG_OK; i++) {
         if (i + 1 < count && rows[i + 1].user == rows[i].user && rows[i + 1].item == rows[i].item)
@@ -144,11 +144,11 @@ static tg_status fold_in_rows(const shop *s, const asked *a, const row *rows, in
         rating[n++] = given[rows[i].number];
         if (i + 1 < count && rows[i + 1].user == rows[i].user)
             continue;
-        status = fold_in_user(s, f, tg_ids_name(&a->users, rows[i].user),
+        status = fold_in_user(s, &f, tg_ids_name(&a->users, rows[i].user),
                               (seen_items){n, item, rating});
         n = 0;
     }
-    fold_in_free(f);
+    fold_in_release(&f);
     return status;
 }
 
