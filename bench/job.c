@@ -25,7 +25,8 @@ job job_new(int64_t batch_size, const char *optimizer, bool small)
     const int64_t share = small ? SMALLER : 1;
     job j = {.data = skewed_ratings(USERS / share, ITEMS / share, RATINGS / share)};
     tg_manual_seed(10);
-    j.model = ncf_new(USERS / share, ITEMS / share, OUTPUT_DIM, 0.5);
+    const model_options options = {.factors = OUTPUT_DIM, .dropout = 0.5};
+    j.model = ncf_new(USERS / share, ITEMS / share, options);
     j.optimizer = strcmp(optimizer, "sparse-adam") == 0
                       ? tg_sparse_adam(j.model, .lr = 5e-4)
                       : tg_adam(j.model, .lr = 5e-4, .catch_up = strcmp(optimizer, "adam") == 0);

@@ -1,10 +1,10 @@
 #include "models/gmf.h"
 
-gmf_layers *gmf_layers_new(int64_t users, int64_t items, int64_t output_dim)
+gmf_layers *gmf_layers_new(int64_t users, int64_t items, model_options o)
 {
     gmf_layers *m = tg_module_new(gmf_layers);
-    m->user_emb = tg_child(m, "user_emb", tg_embedding_new(users, output_dim));
-    m->item_emb = tg_child(m, "item_emb", tg_embedding_new(items, output_dim));
+    m->user_emb = tg_child(m, "user_emb", tg_embedding_new(users, o.factors));
+    m->item_emb = tg_child(m, "item_emb", tg_embedding_new(items, o.factors));
     tg_fill_normal(m->user_emb->weight, 0, 0.01);
     tg_fill_normal(m->item_emb->weight, 0, 0.01);
     return m;
@@ -17,12 +17,12 @@ tg_tensor *gmf_layers_forward(gmf_layers *m, tg_tensor *user, tg_tensor *item)
     return tg_mul(u, i);
 }
 
-gmf *gmf_new(int64_t users, int64_t items, int64_t output_dim, double dropout)
+gmf *gmf_new(int64_t users, int64_t items, model_options o)
 {
     gmf *m = tg_module_new(gmf);
-    m->gmf = tg_child(m, "GMF_layers", gmf_layers_new(users, items, output_dim));
-    m->predict_layer = tg_child(m, "predict_layer", tg_linear_new(output_dim, 1));
-    m->dropout = dropout;
+    m->gmf = tg_child(m, "GMF_layers", gmf_layers_new(users, items, o));
+    m->predict_layer = tg_child(m, "predict_layer", tg_linear_new(o.factors, 1));
+    m->dropout = o.dropout;
     return m;
 }
 

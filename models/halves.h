@@ -16,8 +16,9 @@
 #include "tapegrad.h"
 
 typedef struct halves {
-    tg_tensor *mlp; /* (n, k): of the first layer's sum; NULL without that branch */
-    tg_tensor *gmf; /* (n, dim): vectors to be multiplied; NULL without that branch */
+    tg_tensor *mlp;  /* (n, k): of the first layer's sum; NULL without that branch */
+    tg_tensor *gmf;  /* (n, dim): vectors to be multiplied; NULL without that branch */
+    tg_tensor *bias; /* (n, 1): numbers to be added; NULL without them */
 } halves;
 
 /* Of W [u; i] + b for tables of u, (users, k), and i, (items, k); W is (out, 2k): (users, out) and

@@ -9,6 +9,7 @@
 #define MODELS_MF_H
 
 #include "models/halves.h"
+#include "models/model_options.h"
 
 typedef struct mf {
     tg_module base;
@@ -18,7 +19,7 @@ typedef struct mf {
     double dropout;                            /* of the products p q, before they are summed */
 } mf;
 
-mf *mf_new(int64_t users, int64_t items, int64_t output_dim, double dropout);
+mf *mf_new(int64_t users, int64_t items, model_options o);
 /* (batch), (batch) -> (batch) */
 tg_tensor *mf_forward(mf *m, tg_tensor *user, tg_tensor *item);
 void mf_halves(mf *m, halves *user, halves *item);

@@ -1,12 +1,13 @@
 #include "models/ncf.h"
 
-ncf *ncf_new(int64_t users, int64_t items, int64_t output_dim, double dropout)
+ncf *ncf_new(int64_t users, int64_t items, model_options o)
 {
     ncf *m = tg_module_new(ncf);
-    m->gmf = tg_child(m, "GMF_layers", gmf_layers_new(users, items, output_dim));
-    m->mlp = tg_child(m, "MLP_layers", mlp_layers_new(users, items, output_dim, dropout));
-    m->predict_layer = tg_child(m, "predict_layer", tg_linear_new(2 * output_dim, 1));
-    m->dropout = dropout;
+    m->gmf = tg_child(m, "GMF_layers", gmf_layers_new(users, items, o));
+    m->mlp = tg_child(m, "MLP_layers", mlp_layers_new(users, items, o));
+    const int64_t width = o.factors + mlp_layers_width(m->mlp);
+    m->predict_layer = tg_child(m, "predict_layer", tg_linear_new(width, 1));
+    m->dropout = o.dropout;
     return m;
 }
 

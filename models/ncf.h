@@ -12,11 +12,11 @@ typedef struct ncf {
     tg_module base;
     gmf_layers *gmf;
     mlp_layers *mlp;
-    tg_linear_layer *predict_layer; /* 2 output_dim -> 1 */
+    tg_linear_layer *predict_layer; /* 2d -> 1 */
     double dropout;
 } ncf;
 
-ncf *ncf_new(int64_t users, int64_t items, int64_t output_dim, double dropout);
+ncf *ncf_new(int64_t users, int64_t items, model_options o);
 /* (batch), (batch) -> (batch) */
 tg_tensor *ncf_forward(ncf *m, tg_tensor *user, tg_tensor *item);
 void ncf_halves(ncf *m, halves *user, halves *item);

@@ -5,16 +5,12 @@
 #define MODELS_REGISTRY_H
 
 #include "models/halves.h"
-
-/* How a model is made. */
-typedef struct model_options {
-    int64_t factors; /* width of the last layers: the tutorial's output_dim */
-    double dropout;  /* share of activations dropped in training */
-} model_options;
+#include "models/model_options.h"
 
 typedef struct rating_model {
     const char *name; /* "ncf" */
-    tg_module *(*create)(int64_t users, int64_t items, int64_t output_dim, double dropout);
+    bool has_biases;  /* it adds a mean and biases of user and item: mf, and those of biased.h */
+    tg_module *(*create)(int64_t users, int64_t items, model_options o);
     /* (batch), (batch) -> (batch) */
     tg_tensor *(*forward)(tg_module *m, tg_tensor *user, tg_tensor *item);
     /* See halves.h. */
@@ -26,6 +22,9 @@ extern const rating_model rating_models[];
 extern const int rating_model_count;
 
 const rating_model *rating_model_find(const char *name); /* NULL where there is none */
+
+/* The same model beside a mean and biases; the model itself where it has them. */
+const rating_model *rating_model_with_biases(const rating_model *model);
 
 /* Before training: a model that has a parameter `mean` gets the mean of the training ratings. */
 void rating_model_start(tg_module *m, double mean);

@@ -28,10 +28,10 @@ scorer *scorer_new(const rating_model *model, tg_module *m)
     tg_module_train(m, false);
     tg_step_begin();
     tg_no_grad {
-        halves user = {NULL, NULL}, item = {NULL, NULL};
+        halves user = {NULL, NULL, NULL}, item = {NULL, NULL, NULL};
         model->halves(m, &user, &item);
-        s->user = (halves){retain(user.mlp), retain(user.gmf)};
-        s->item = (halves){retain(item.mlp), retain(item.gmf)};
+        s->user = (halves){retain(user.mlp), retain(user.gmf), retain(user.bias)};
+        s->item = (halves){retain(item.mlp), retain(item.gmf), retain(item.bias)};
     }
     tg_step_end();
     s->items = tg_size(s->item.mlp ? s->item.mlp : s->item.gmf, 0);
@@ -44,8 +44,10 @@ void scorer_free(scorer *s)
         return;
     tg_free(s->user.mlp);
     tg_free(s->user.gmf);
+    tg_free(s->user.bias);
     tg_free(s->item.mlp);
     tg_free(s->item.gmf);
+    tg_free(s->item.bias);
     free(s);
 }
 
@@ -70,14 +72,16 @@ void scorer_score(const scorer *s, int64_t user, float *score)
     tg_step_begin();
     tg_no_grad {
         int64_t count = 0;
-        halves u = {NULL, NULL};
+        halves u = {NULL, NULL, NULL};
         for (int64_t first = 0; first < s->items; first += ITEMS_AT_ONCE) {
             const int64_t left = s->items - first, before = count;
             count = left < ITEMS_AT_ONCE ? left : ITEMS_AT_ONCE;
             if (count != before)
-                u = (halves){repeated(s->user.mlp, user, count), repeated(s->user.gmf, user, count)};
+                u = (halves){repeated(s->user.mlp, user, count), repeated(s->user.gmf, user, count),
+                             repeated(s->user.bias, user, count)};
             tg_step_begin();
-            const halves i = {part(s->item.mlp, first, count), part(s->item.gmf, first, count)};
+            const halves i = {part(s->item.mlp, first, count), part(s->item.gmf, first, count),
+                              part(s->item.bias, first, count)};
             const tg_tensor *y = s->model->from_halves(s->module, u, i); /* (count) */
             memcpy(score + first, y->data, (size_t)count * sizeof *score);
             tg_step_end();

@@ -1,15 +1,15 @@
 #include "models/simplecf.h"
 
-simplecf *simplecf_new(int64_t users, int64_t items, int64_t output_dim, double dropout)
+simplecf *simplecf_new(int64_t users, int64_t items, model_options o)
 {
-    const int64_t d = output_dim;
+    const int64_t d = o.factors;
     simplecf *m = tg_module_new(simplecf);
     m->user_emb = tg_child(m, "user_emb", tg_embedding_new(users, 4 * d));
     m->item_emb = tg_child(m, "item_emb", tg_embedding_new(items, 4 * d));
     m->linear_1 = tg_child(m, "linear_1", tg_linear_new(8 * d, 4 * d));
     m->linear_2 = tg_child(m, "linear_2", tg_linear_new(4 * d, 2 * d));
     m->linear_3 = tg_child(m, "linear_3", tg_linear_new(2 * d, 1));
-    m->dropout = dropout;
+    m->dropout = o.dropout;
     return m;
 }
 

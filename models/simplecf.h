@@ -5,6 +5,7 @@
 #define MODELS_SIMPLECF_H
 
 #include "models/halves.h"
+#include "models/model_options.h"
 
 typedef struct simplecf {
     tg_module base;
@@ -13,7 +14,7 @@ typedef struct simplecf {
     double dropout;
 } simplecf;
 
-simplecf *simplecf_new(int64_t users, int64_t items, int64_t output_dim, double dropout);
+simplecf *simplecf_new(int64_t users, int64_t items, model_options o);
 /* (batch), (batch) -> (batch) */
 tg_tensor *simplecf_forward(simplecf *m, tg_tensor *user, tg_tensor *item);
 void simplecf_halves(simplecf *m, halves *user, halves *item);

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "models/autorec.h"
+#include "models/biased.h"
 #include "models/bpr.h"
 #include "models/classifier.h"
 #include "models/fm.h"
@@ -71,14 +72,17 @@ static tg_tensor *some_features(void) /* (BATCH, 3), of 9: user, item, something
 
 /* ---- the models: MODEL(name, arguments of name_new, loss of the model m) --------------------- */
 
+#define SMALL (model_options){.factors = DIM, .dropout = 0.5}
 #define RATING_LOSS(name) tg_mse_loss(name##_forward(m, some_users(), some_items()), some_ratings())
 
 #define MODELS(MODEL)                                                                              \
-    MODEL(ncf, (USERS, ITEMS, DIM, 0.5), RATING_LOSS(ncf))                                         \
-    MODEL(gmf, (USERS, ITEMS, DIM, 0.5), RATING_LOSS(gmf))                                         \
-    MODEL(mlp, (USERS, ITEMS, DIM, 0.5), RATING_LOSS(mlp))                                         \
-    MODEL(simplecf, (USERS, ITEMS, DIM, 0.5), RATING_LOSS(simplecf))                               \
-    MODEL(mf, (USERS, ITEMS, DIM, 0.5), RATING_LOSS(mf))                                           \
+    MODEL(ncf, (USERS, ITEMS, SMALL), RATING_LOSS(ncf))                                         \
+    MODEL(gmf, (USERS, ITEMS, SMALL), RATING_LOSS(gmf))                                         \
+    MODEL(mlp, (USERS, ITEMS, SMALL), RATING_LOSS(mlp))                                         \
+    MODEL(simplecf, (USERS, ITEMS, SMALL), RATING_LOSS(simplecf))                               \
+    MODEL(mf, (USERS, ITEMS, SMALL), RATING_LOSS(mf))                                           \
+    MODEL(biased, (USERS, ITEMS, rating_model_find("gmf"), &gmf_new(USERS, ITEMS, SMALL)->base),   \
+          RATING_LOSS(biased))                                                                     \
     MODEL(bpr, (USERS, ITEMS, DIM), bpr_loss(m, some_users(), some_items(), other_items()))        \
     MODEL(fm, (9, DIM), fm_loss(m, some_features(), some_ratings()))                               \
     MODEL(autorec, (ITEMS, DIM), autorec_loss(m, rating_table(), observed_table()))                \

@@ -285,7 +285,7 @@ Test(examples, mf__learns_biases_and_factors)
     }
     without_factors /= (double)test.count;
     tg_manual_seed(6);
-    train.m = test.m = mf_new(USERS, ITEMS, 2, 0);
+    train.m = test.m = mf_new(USERS, ITEMS, (model_options){.factors = 2, .dropout = 0});
     tg_fill(train.m->mean, sum / (double)train.count);
     fit(&train.m->base, loss_of_pairs, &train, 0.02, 400);
     const double loss = tg_item(loss_of_pairs(&test));

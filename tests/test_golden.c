@@ -76,7 +76,8 @@ static void repeat(const golden_run *run)
     snprintf(path, sizeof path, "tests/golden/%s.safetensors", run->name);
     cr_assert_eq(tg_safetensors_load(path, &golden), TG_OK, "%s", tg_last_error()->message);
     const rating_model *model = rating_model_find(run->model);
-    tg_module *m = model->create(USERS, ITEMS, OUTPUT_DIM, run->dropout);
+    const model_options options = {.factors = OUTPUT_DIM, .dropout = run->dropout};
+    tg_module *m = model->create(USERS, ITEMS, options);
     load_start(m, &golden);
     tg_manual_seed(SEED);
     tg_optimizer *opt = run->optimizer(m);

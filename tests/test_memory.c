@@ -91,7 +91,7 @@ static long calls_once_warm(int which, int threads)
     tg_set_num_threads(threads);
     cr_assert_eq(tg_synthetic(&users, &items, &data, .users = USERS, .items = ITEMS,
                               .ratings = 500), TG_OK);
-    ncf *m = ncf_new(users.count, items.count, 8, 0.5);
+    ncf *m = ncf_new(users.count, items.count, (model_options){.factors = 8, .dropout = 0.5});
     tg_optimizer *opt = make(which, m);
     tg_loader *loader = tg_loader_new(&data, BATCH, .shuffle = true);
     long before = allocations;
@@ -126,7 +126,7 @@ Test(memory, step__asks_malloc_for_nothing_once_warm)
 /* Clipping, checks, evaluation without gradients: also nothing that stays. */
 Test(memory, step__of_any_kind_leaves_nothing_behind)
 {
-    ncf *m = ncf_new(USERS, ITEMS, 4, 0);
+    ncf *m = ncf_new(USERS, ITEMS, (model_options){.factors = 4});
     const int64_t id[] = {1, 2, 1};
     long calls[3];
     for (int round = 0; round < 3; round++) {

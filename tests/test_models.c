@@ -85,7 +85,7 @@ typedef struct expected_entry {
 static void expect_entries(const char *model, int count, const expected_entry *expected)
 {
     char got[TG_SHAPE_TEXT], wanted[TG_SHAPE_TEXT];
-    tg_module *m = rating_model_find(model)->create(USERS, ITEMS, DIM, 0);
+    tg_module *m = rating_model_find(model)->create(USERS, ITEMS, (model_options){.factors = DIM});
     tg_state_dict state = tg_module_state_dict(m);
     cr_expect_eq(state.count, count, "%s has %d parameters", model, (int)state.count);
     for (int i = 0; i < count && i < state.count; i++) {
@@ -173,12 +173,12 @@ static void expect_linear(const tg_linear_layer *m)
 Test(models, parameters__start_as_in_the_tutorial)
 {
     tg_manual_seed(3);
-    ncf *m = ncf_new(600, 400, 32, 0.5);
+    ncf *m = ncf_new(600, 400, (model_options){.factors = 32, .dropout = 0.5});
     expect_embeddings(m->gmf->user_emb, m->gmf->item_emb, 0.01);
     expect_embeddings(m->mlp->user_emb, m->mlp->item_emb, 1);
-    expect_linear(m->mlp->linear_1);
-    expect_linear(m->mlp->linear_2);
-    expect_linear(m->mlp->linear_3);
+    expect_linear(m->mlp->linear[0]);
+    expect_linear(m->mlp->linear[1]);
+    expect_linear(m->mlp->linear[2]);
     expect_linear(m->predict_layer);
     cr_expect_eq(tg_module_parameter_count(&m->base),
                  1000 * 160 + 257 * 128 + 129 * 64 + 65 * 32 + 65);
@@ -188,16 +188,16 @@ Test(models, parameters__start_as_in_the_tutorial)
 Test(models, parameters__of_the_other_models_start_alike)
 {
     tg_manual_seed(3);
-    gmf *g = gmf_new(600, 400, 32, 0.5);
+    gmf *g = gmf_new(600, 400, (model_options){.factors = 32, .dropout = 0.5});
     expect_embeddings(g->gmf->user_emb, g->gmf->item_emb, 0.01);
     expect_linear(g->predict_layer);
     tg_module_free(&g->base);
-    mlp *m = mlp_new(600, 400, 32, 0.5);
+    mlp *m = mlp_new(600, 400, (model_options){.factors = 32, .dropout = 0.5});
     expect_embeddings(m->mlp->user_emb, m->mlp->item_emb, 1);
-    expect_linear(m->mlp->linear_1);
+    expect_linear(m->mlp->linear[0]);
     expect_linear(m->predict_layer);
     tg_module_free(&m->base);
-    simplecf *s = simplecf_new(600, 400, 32, 0.5);
+    simplecf *s = simplecf_new(600, 400, (model_options){.factors = 32, .dropout = 0.5});
     expect_embeddings(s->user_emb, s->item_emb, 1);
     expect_linear(s->linear_1);
     expect_linear(s->linear_3);
@@ -230,9 +230,9 @@ Test(models, forward__drops_in_training_only)
         const rating_model *model = &rating_models[i];
         double kept[BATCH], twice[BATCH], dropped[BATCH], other[BATCH], again[BATCH];
         tg_manual_seed(10);
-        tg_module *plain = model->create(USERS, ITEMS, 8, 0); /* never drops */
+        tg_module *plain = model->create(USERS, ITEMS, (model_options){.factors = 8}); /* no dropout */
         tg_manual_seed(10);
-        tg_module *m = model->create(USERS, ITEMS, 8, 0.5);
+        tg_module *m = model->create(USERS, ITEMS, (model_options){.factors = 8, .dropout = 0.5});
         run_forward(model, plain, kept);
         tg_module_train(m, false);
         run_forward(model, m, twice);
@@ -276,7 +276,7 @@ Test(models, dropout__stands_where_the_tutorial_has_it)
         uint64_t expected = 0;
         for (int k = 0; k < 3 && masks[i].width[k] > 0; k++)
             expected += mask_draws(masks[i].width[k]);
-        tg_module *m = model->create(USERS, ITEMS, 8, 0.5);
+        tg_module *m = model->create(USERS, ITEMS, (model_options){.factors = 8, .dropout = 0.5});
         const uint64_t before = tg_default_rng()->position;
         double y[BATCH];
         run_forward(model, m, y);
@@ -288,7 +288,7 @@ Test(models, dropout__stands_where_the_tutorial_has_it)
 /* All of the predict layer's input dropped: its bias is left. */
 Test(models, dropout__of_everything_leaves_the_bias)
 {
-    ncf *m = ncf_new(USERS, ITEMS, DIM, 1);
+    ncf *m = ncf_new(USERS, ITEMS, (model_options){.factors = DIM, .dropout = 1});
     m->mlp->dropout = 0;
     tg_step_begin();
     const tg_tensor *y = ncf_forward(m, tg_from(TG_I64, some_users, BATCH),
@@ -304,7 +304,7 @@ Test(models, forward__takes_small_batches)
 {
     for (int i = 0; i < rating_model_count; i++) {
         const rating_model *model = &rating_models[i];
-        tg_module *m = model->create(USERS, ITEMS, DIM, 0.5);
+        tg_module *m = model->create(USERS, ITEMS, (model_options){.factors = DIM, .dropout = 0.5});
         for (int64_t size = 0; size < 2; size++) {
             tg_step_begin();
             tg_tensor *y = model->forward(m, tg_from(TG_I64, some_users, size),
@@ -322,7 +322,7 @@ Test(models, training__learns_a_small_table)
     for (int i = 0; i < rating_model_count; i++) {
         const rating_model *model = &rating_models[i];
         tg_manual_seed(10);
-        tg_module *m = model->create(USERS, ITEMS, 8, 0);
+        tg_module *m = model->create(USERS, ITEMS, (model_options){.factors = 8, .dropout = 0});
         tg_optimizer *opt = tg_adam_new(m, (tg_adam_options){.lr = 0.01});
         double first = 0, last = 0;
         for (int step = 0; step < 400; step++) {
@@ -352,14 +352,84 @@ Test(models, training__learns_a_small_table)
 
 /* ---- all items for a user -------------------------------------------------------------------- */
 
+Test(models, biases__stand_beside_a_model_of_the_same_names)
+{
+    for (int i = 0; i < rating_model_count; i++) {
+        const rating_model *plain = &rating_models[i], *biased = rating_model_with_biases(plain);
+        cr_expect_str_eq(biased->name, plain->name);
+        cr_expect(biased->has_biases);
+        cr_expect(rating_model_with_biases(biased) == biased);
+        tg_manual_seed(4);
+        tg_module *m = biased->create(USERS, ITEMS, (model_options){.factors = DIM});
+        tg_module *without = plain->create(USERS, ITEMS, (model_options){.factors = DIM});
+        tg_state_dict state = tg_module_state_dict(m), inner = tg_module_state_dict(without);
+        const int64_t added = plain->has_biases ? 0 : 3;
+        cr_expect_eq(state.count, inner.count + added);
+        for (int64_t p = 0; p < inner.count; p++)
+            cr_expect_not_null(tg_state_dict_get(&state, inner.entry[p].name), "%s: %s",
+                               plain->name, inner.entry[p].name);
+        tg_module_load_state_dict(without, &state);
+        tg_set(tg_state_dict_get(&state, "mean"), 3.5, 0);
+        tg_set(tg_state_dict_get(&state, "user_bias.weight"), 0.25, 6, 0);
+        tg_set(tg_state_dict_get(&state, "item_bias.weight"), -1, 2, 0);
+        tg_step_begin();
+        tg_tensor *user = tg_full(TG_I64, 6, 1), *item = tg_full(TG_I64, 2, 1);
+        const double difference = tg_item(biased->forward(m, user, item)) -
+                                  tg_item(plain->forward(without, user, item));
+        cr_expect_float_eq(difference, 2.75, 1e-5, "%s: %g", plain->name, difference);
+        tg_step_end();
+        tg_state_dict_release(&state);
+        tg_state_dict_release(&inner);
+        tg_module_free(without);
+        tg_module_free(m);
+    }
+}
+
+Test(models, layers__have_the_widths_asked_for)
+{
+    const model_options o = {.factors = 3, .layer = {10, 7, 5}};
+    ncf *m = ncf_new(USERS, ITEMS, o);
+    cr_expect_eq(m->mlp->layers, 2);
+    cr_expect_eq(tg_size(m->mlp->user_emb->weight, 1), 5);
+    cr_expect_eq(tg_size(m->mlp->linear[0]->weight, 0), 7);
+    cr_expect_eq(tg_size(m->mlp->linear[0]->weight, 1), 10);
+    cr_expect_eq(tg_size(m->mlp->linear[1]->weight, 0), 5);
+    cr_expect_eq(tg_size(m->predict_layer->weight, 1), 3 + 5);
+    tg_module_free(&m->base);
+}
+
+static double largest(const tg_tensor *t)
+{
+    double most = 0;
+    for (int64_t i = 0; i < tg_numel(t); i++)
+        most = fmax(most, fabs((double)((const float *)t->data)[i]));
+    return most;
+}
+
+Test(models, paper_init__draws_as_he_et_al)
+{
+    tg_manual_seed(3);
+    const model_options o = {.factors = 8, .paper_init = true};
+    ncf *m = (ncf *)rating_model_find("ncf")->create(500, 500, o);
+    const double glorot = sqrt(6.0 / (64 + 32)), lecun = sqrt(3.0 / 16);
+    cr_expect(largest(m->mlp->user_emb->weight) < 0.06 && largest(m->gmf->item_emb->weight) > 0.02);
+    cr_expect(largest(m->mlp->linear[0]->weight) <= glorot);
+    cr_expect(largest(m->mlp->linear[0]->weight) > 0.95 * glorot);
+    cr_expect(largest(m->predict_layer->weight) <= lecun);
+    cr_expect(largest(m->predict_layer->weight) > 0.7 * lecun);
+    cr_expect_eq(largest(m->mlp->linear[1]->bias), 0);
+    tg_module_free(&m->base);
+}
+
 /* More items than are scored at a time, and a rest. */
 Test(models, scorer__gives_what_forward_gives)
 {
     enum { MANY = 1100, FEW = 4 };
-    for (int i = 0; i < rating_model_count; i++) {
-        const rating_model *model = &rating_models[i];
+    for (int i = 0; i < 2 * rating_model_count; i++) {
+        const rating_model *model = &rating_models[i / 2];
+        model = i % 2 ? rating_model_with_biases(model) : model;
         tg_manual_seed(4);
-        tg_module *m = model->create(FEW, MANY, 8, 0.5);
+        tg_module *m = model->create(FEW, MANY, (model_options){.factors = 8, .dropout = 0.5});
         tg_state_dict state = tg_module_state_dict(m); /* none stays 0, as biases are at first */
         for (int64_t p = 0; p < state.count; p++)
             tg_fill_normal(state.entry[p].tensor, 0, 0.3);

@@ -171,7 +171,7 @@ static tg_state_dict train(int threads, tg_module **module)
     enum { USERS = 3000, ITEMS = 2000, DIM = 16, BATCH = 257, STEPS = 4 };
     tg_set_num_threads(threads);
     tg_manual_seed(10);
-    ncf *m = ncf_new(USERS, ITEMS, DIM, 0.5);
+    ncf *m = ncf_new(USERS, ITEMS, (model_options){.factors = DIM, .dropout = 0.5});
     tg_optimizer *opt = tg_adam(m, .lr = 1e-2);
     tg_rng rng = {.seed = 1};
     for (int step = 0; step < STEPS; step++) {

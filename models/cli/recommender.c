@@ -1,13 +1,38 @@
 #include "models/cli/recommender.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 void recommender_build(recommender *r)
 {
-    r->module = r->model->create(r->users.count, r->items.count, r->options.factors,
-                                 r->options.dropout);
+    r->module = r->model->create(r->users.count, r->items.count, r->options);
+}
+
+const char *format_layers(const model_options *o, char text[LAYERS_TEXT])
+{
+    int n = 0;
+    text[0] = '\0';
+    for (int i = 0; o->layer[i]; i++)
+        n += snprintf(text + n, (size_t)(LAYERS_TEXT - n), "%s%lld", i ? "," : "",
+                      (long long)o->layer[i]);
+    return text;
+}
+
+bool parse_layers(const char *text, model_options *o)
+{
+    enum { WIDEST = 4096 };
+    int count = 0;
+    memset(o->layer, 0, sizeof o->layer);
+    for (char *end; *text; text = end + (*end == ',')) {
+        const long long width = strtoll(text, &end, 10);
+        if (end == text || (*end && (*end != ',' || !end[1])) || width < 1 || width > WIDEST ||
+            count > MAX_LAYERS)
+            return false;
+        o->layer[count++] = width;
+    }
+    return count == 0 || (count >= 2 && o->layer[0] % 2 == 0);
 }
 
 static void free_texts(char **texts, int64_t count)

@@ -10,7 +10,7 @@
  *     seen_rating           (n) f32           by rising item, each once, with its last rating
  *     history               (epochs, k) f32: a row an epoch, where there is any
  *
- * and the notes format, model, factors, dropout, task, rating_mean, rating_low, rating_high,
+ * and the notes format, model, biases, factors, layers ("64,32"), dropout, task, rating_mean, rating_low, rating_high,
  * clamp, settings, history_columns ("train_loss,test_mae"), titles and genres (a line an item,
  * where known). Ids that are not whole numbers all are notes with an id a line instead.
  */
@@ -41,6 +41,12 @@ typedef struct recommender {
     char *settings;        /* the command line that made it, or NULL */
     tg_module *module;
 } recommender;
+
+/* The layers of a model's options as text, "64,32,16", and back; "" for the usual ones. False where
+ * it is not 2 to MAX_LAYERS + 1 widths, the first one even. */
+enum { LAYERS_TEXT = 64 };
+const char *format_layers(const model_options *o, char text[LAYERS_TEXT]);
+bool parse_layers(const char *text, model_options *o);
 
 /* Make the module, drawn from this thread's generator, once the members that say how are set. */
 void recommender_build(recommender *r);

@@ -100,7 +100,10 @@ static void save_settings(tg_state_dict *state, const recommender *r)
 {
     tg_state_dict_note(state, "format", FORMAT);
     tg_state_dict_note(state, "model", r->model->name);
+    note_number(state, "biases", r->model->has_biases);
     note_number(state, "factors", (double)r->options.factors);
+    char layers[LAYERS_TEXT];
+    tg_state_dict_note(state, "layers", format_layers(&r->options, layers));
     note_number(state, "dropout", r->options.dropout);
     tg_state_dict_note(state, "task", task_names[r->task]);
     note_number(state, "clamp", r->clamp);
@@ -301,6 +304,24 @@ static tg_status load_history(recommender *r, const source *s)
                        &r->history);
 }
 
+static tg_status load_options(recommender *r, const source *s)
+{
+    double factors = 0, biases = 0;
+    const char *layers = tg_state_dict_get_note(&s->state, "layers");
+    tg_status status = load_number(s, "factors", 1, 4096, &factors);
+    r->options.factors = (int64_t)factors;
+    if (status == TG_OK)
+        status = load_number(s, "dropout", 0, 1, &r->options.dropout);
+    if (status == TG_OK)
+        status = load_number(s, "biases", 0, 1, &biases);
+    if (status == TG_OK && biases != 0)
+        r->model = rating_model_with_biases(r->model);
+    if (status == TG_OK && !parse_layers(layers ? layers : "", &r->options))
+        status = tg_failure(TG_EFORMAT, "%s: layers '%s'; expected widths as 64,32,16", s->path,
+                            layers ? layers : "");
+    return status;
+}
+
 static tg_status load_model(recommender *r, const source *s)
 {
     const char *format = tg_state_dict_get_note(&s->state, "format");
@@ -317,10 +338,7 @@ static tg_status load_model(recommender *r, const source *s)
     if (!task || strcmp(task, task_names[r->task]) != 0)
         return tg_failure(TG_EFORMAT, "%s: task '%s'; expected rating or ranking", s->path,
                           task ? task : "");
-    double factors = 0;
-    const tg_status status = load_number(s, "factors", 1, 4096, &factors);
-    r->options.factors = (int64_t)factors;
-    return status == TG_OK ? load_number(s, "dropout", 0, 1, &r->options.dropout) : status;
+    return load_options(r, s);
 }
 
 static tg_status load_ratings(recommender *r, const source *s)

@@ -15,9 +15,9 @@
 typedef struct settings {
     data_options data;
     training_plan plan;
-    const char *task, *model, *titles, *save, *load, *preset;
-    int64_t factors, seed, threads;
-    double dropout;
+    const char *task, *model, *layers, *init, *titles, *save, *load;
+    int64_t seed, threads;
+    model_options options;
     bool clamp, biases;
     const char *line; /* the settings that decide what comes out, as words */
 } settings;
@@ -31,15 +31,23 @@ typedef struct training {
 
 /* ---- the model ------------------------------------------------------------------------------- */
 
+static const rating_model *model_of(const settings *set)
+{
+    const rating_model *model = rating_model_find(set->model);
+    return set->biases ? rating_model_with_biases(model) : model;
+}
+
 static int load_recommender(recommender *r, const settings *set)
 {
     if (recommender_load(r, set->load) != TG_OK)
         return say_last_error();
-    if (strcmp(r->model->name, set->model) == 0 && r->options.factors == set->factors)
+    const rating_model *model = model_of(set);
+    if (r->model == model && r->options.factors == set->options.factors &&
+        memcmp(r->options.layer, set->options.layer, sizeof r->options.layer) == 0)
         return EXIT_DONE;
-    say("%s: a model %s of %lld factors; expected %s of %lld, as --model and --factors say",
-        set->load, r->model->name, (long long)r->options.factors, set->model,
-        (long long)set->factors);
+    say("%s: a model %s of %lld factors; expected %s of %lld, as --model, --factors, --layers and "
+        "--biases say", set->load, r->model->name, (long long)r->options.factors,
+        model->name, (long long)set->options.factors);
     return EXIT_FAILED;
 }
 
@@ -68,8 +76,8 @@ static int set_up_model(training *t)
         return status == EXIT_DONE ? check_known(set, "item", &r->items, items) : status;
     }
     if (status == EXIT_DONE) {
-        r->model = rating_model_find(set->model);
-        r->options = (model_options){.factors = set->factors, .dropout = set->dropout};
+        r->model = model_of(set);
+        r->options = set->options;
         recommender_build(r);
     }
     return status;
@@ -127,7 +135,6 @@ static int set_up(training *t)
         status = load_titles(t);
     if (status != EXIT_DONE)
         return status;
-    r->options.dropout = set->dropout;
     r->task = strcmp(set->task, "ranking") == 0 ? TASK_RANKING : TASK_RATING;
     r->clamp = set->clamp;
     free(r->settings);
@@ -274,9 +281,24 @@ static int run_folds(const settings *set, int64_t folds)
     return EXIT_DONE;
 }
 
+static int check_layers(settings *s)
+{
+    s->options.paper_init = strcmp(s->init, "paper") == 0;
+    if (!s->layers)
+        return EXIT_DONE;
+    if (strcmp(s->model, "ncf") != 0 && strcmp(s->model, "mlp") != 0)
+        return usage_error("--layers is of ncf and mlp, not of %s", s->model);
+    if (!*s->layers || !parse_layers(s->layers, &s->options))
+        return usage_error("--layers '%s': expected 2 to %d widths, the first one even, as "
+                           "64,32,16,8", s->layers, MAX_LAYERS + 1);
+    return EXIT_DONE;
+}
+
 static int check_settings(settings *s)
 {
     int status = data_options_check(&s->data);
+    if (status == EXIT_DONE)
+        status = check_layers(s);
     if (status != EXIT_DONE)
         return status;
     if (s->plan.patience && !s->data.validation)
@@ -304,8 +326,8 @@ int train_command(int argc, char **argv)
 {
     settings s = {.task = "rating",
                   .model = "ncf",
-                  .factors = 32,
-                  .dropout = 0.5,
+                  .init = "tutorial",
+                  .options = {.factors = 32, .dropout = 0.5},
                   .seed = 10,
                   .plan = {.epochs = 19,
                            .batch_size = 256,
@@ -334,8 +356,14 @@ int train_command(int argc, char **argv)
         {"negatives-file", OPTION_TEXT, &s.plan.negatives_file, "FILE",
          "of ranking: what test pairs are ranked among; else 99 drawn items", 0, 0},
         {"model", OPTION_CHOICE, &s.model, "ncf|gmf|mlp|simplecf|mf", "", 0, 0},
-        {"factors", OPTION_INT, &s.factors, "N", "width of the last layers", 1, 4096},
-        {"dropout", OPTION_REAL, &s.dropout, "P", "share of activations dropped", 0, 1},
+        {"factors", OPTION_INT, &s.options.factors, "N", "d, the width of the last layers", 1,
+         4096},
+        {"layers", OPTION_TEXT, &s.layers, "N,N,...",
+         "of ncf and mlp: widths of [user; item] and of each layer; else 8d,4d,2d,d", 0, 0},
+        {"biases", OPTION_FLAG, &s.biases, NULL,
+         "add a mean and biases of user and item to the model (mf has them)", 0, 0},
+        {"init", OPTION_CHOICE, &s.init, "tutorial|paper", "initial values", 0, 0},
+        {"dropout", OPTION_REAL, &s.options.dropout, "P", "share of activations dropped", 0, 1},
         {"clamp", OPTION_FLAG, &s.clamp, NULL, "cut predictions to the range of the ratings", 0, 0},
         {"epochs", OPTION_INT, &s.plan.epochs, "N", "passes over the training ratings", 0, 1e9},
         {"batch-size", OPTION_INT, &s.plan.batch_size, "N", "samples of a step", 1, 1e9},

@@ -164,8 +164,9 @@ int main(void)
     enum { CHECKS = sizeof checks / sizeof *checks };
     tg_set_misuse(TG_MISUSE_RETURN);
     tg_manual_seed(1);
+    const model_options options = {.factors = DIM, .dropout = 0.5};
     both b = {.mine = my_simplecf_new(USERS, ITEMS, DIM, 0.5),
-              .reference = simplecf_new(USERS, ITEMS, DIM, 0.5)};
+              .reference = simplecf_new(USERS, ITEMS, options)};
     b.state = tg_module_state_dict(&b.mine->base);
     b.expected = tg_module_state_dict(&b.reference->base);
     int passed = 0;
