@@ -6,6 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "models/cli/checkpoint.h"
 #include "models/cli/cli.h"
 #include "models/cli/messages.h"
 #include "models/cli/options.h"
@@ -15,11 +16,12 @@
 typedef struct settings {
     data_options data;
     training_plan plan;
-    const char *task, *model, *layers, *init, *titles, *save, *load;
+    const char *preset, *task, *model, *layers, *init, *titles, *save, *load;
     int64_t seed, threads;
     model_options options;
     bool clamp, biases;
     const char *line; /* the settings that decide what comes out, as words */
+    const tg_state_dict *from; /* the checkpoint to go on from, or NULL */
 } settings;
 
 typedef struct training {
@@ -147,7 +149,11 @@ static int set_up(training *t)
         fprintf(stderr, "%lld users, %lld items, %lld parameters\n", (long long)r->users.count,
                 (long long)r->items.count, (long long)tg_module_parameter_count(r->module));
     }
-    return trainer_init(&t->trainer, &set->plan, r, &t->data);
+    status = trainer_init(&t->trainer, &set->plan, r, &t->data);
+    if (status == EXIT_DONE && set->from &&
+        checkpoint_resume(&t->trainer, set->plan.checkpoint, set->from) != TG_OK)
+        return say_last_error();
+    return status;
 }
 
 static void tear_down(training *t)
@@ -307,106 +313,181 @@ static int check_settings(settings *s)
         return usage_error("--clamp is of ratings; --task ranking predicts none");
     if (s->plan.negatives_file && strcmp(s->task, "ranking") != 0)
         return usage_error("--negatives-file is of --task ranking");
-    if (s->save && data_options_folds(&s->data) > 1)
-        return usage_error("--save needs one model; expected --fold N");
+    const char *file = s->save ? "save" : s->plan.log ? "log" : s->plan.checkpoint ? "checkpoint" : 0;
+    if (file && data_options_folds(&s->data) > 1)
+        return usage_error("--%s is of one training; expected --fold N", file);
     return EXIT_DONE;
 }
 
 static int train(const settings *s)
 {
     const int64_t folds = data_options_folds(&s->data);
-    const int status = s->save ? check_writable(s->save) : EXIT_DONE;
+    int status = s->save ? check_writable(s->save) : EXIT_DONE;
+    if (status == EXIT_DONE && s->plan.checkpoint)
+        status = check_writable(s->plan.checkpoint);
     measures of;
     if (status != EXIT_DONE)
         return status;
     return folds > 1 ? run_folds(s, folds) : run_once(s, &of);
 }
 
+/* ---- options --------------------------------------------------------------------------------- */
+
+static const settings defaults = {.task = "rating",
+                                  .model = "ncf",
+                                  .init = "tutorial",
+                                  .options = {.factors = 32, .dropout = 0.5},
+                                  .seed = 10,
+                                  .plan = {.epochs = 19,
+                                           .batch_size = 256,
+                                           .negatives = 4,
+                                           .optimizer = "adam",
+                                           .lr_schedule = "constant",
+                                           .lr = 0.0005}};
+
+static const struct {
+    const char *name, *words;
+} presets[] = {
+    {"tutorial", "--task rating --model ncf --factors 32 --init tutorial --dropout 0.5 --epochs 10 "
+                 "--batch-size 256 --lr 0.0005 --lr-schedule constant --optimizer adam"},
+    {"paper", "--task ranking --model ncf --factors 8 --init paper --dropout 0 --epochs 20 "
+              "--negatives 4 --batch-size 256 --lr 0.001 --lr-schedule constant --optimizer adam "
+              "--validation leave-one-out"},
+    {"best", "--task rating"},
+};
+
+static const char *preset_words(const char *name)
+{
+    for (size_t i = 0; i < sizeof presets / sizeof *presets; i++)
+        if (strcmp(presets[i].name, name) == 0)
+            return presets[i].words;
+    return "";
+}
+
+/* The words of a preset or of a checkpoint, then those of the command line again, which replace
+ * them. `words` is cut into pieces. */
+static parsed parse_again(const usage *u, settings *s, char *words, int argc, char **argv)
+{
+    const char *operand;
+    *s = defaults;
+    const parsed p = parse_settings(u, words);
+    return p == PARSED ? parse_options(u, argc, argv, &operand) : p;
+}
+
+/* The options, with those that a checkpoint or a preset gives; *words and *from are the caller's to
+ * end. An exit status; *done where there is nothing more to do. */
+static int read_settings(const usage *u, settings *s, int argc, char **argv, char **words,
+                         tg_state_dict *from, bool *done)
+{
+    const char *operand;
+    parsed p = parse_options(u, argc, argv, &operand);
+    *done = p != PARSED;
+    if (*done)
+        return p == PARSED_HELP ? EXIT_DONE : EXIT_USAGE;
+    const bool resumed = s->plan.resumed;
+    if (resumed && !s->plan.checkpoint)
+        return usage_error("--resume needs --checkpoint FILE, from which to go on");
+    if (resumed && checkpoint_load(s->plan.checkpoint, from) != TG_OK)
+        return say_last_error();
+    if (!resumed && !s->preset)
+        return EXIT_DONE;
+    *words = strdup(resumed ? tg_state_dict_get_note(from, "settings") : preset_words(s->preset));
+    p = *words ? parse_again(u, s, *words, argc, argv) : PARSED_WRONG;
+    s->from = resumed ? from : NULL;
+    s->load = resumed ? NULL : s->load; /* the checkpoint has the weights */
+    return p == PARSED ? EXIT_DONE : EXIT_USAGE;
+}
+
+static int run_command(const usage *u, int settings_count, settings *s)
+{
+    int status = check_settings(s);
+    if (status != EXIT_DONE)
+        return status;
+    s->plan.seed = (uint64_t)s->seed;
+    if (!s->plan.quiet)
+        print_settings(u, "ncf train");
+    char *line = format_settings(u, settings_count);
+    s->line = line ? line : "";
+    status = train(s);
+    free(line);
+    return status;
+}
+
 int train_command(int argc, char **argv)
 {
-    settings s = {.task = "rating",
-                  .model = "ncf",
-                  .init = "tutorial",
-                  .options = {.factors = 32, .dropout = 0.5},
-                  .seed = 10,
-                  .plan = {.epochs = 19,
-                           .batch_size = 256,
-                           .negatives = 4,
-                           .optimizer = "adam",
-                           .lr_schedule = "constant",
-                           .lr = 0.0005}};
+    settings set = defaults, *s = &set;
     const option table[] = {
-        {"train", OPTION_TEXT, &s.data.train, "FILE", "ratings to train on, with --test", 0, 0},
-        {"test", OPTION_TEXT, &s.data.test, "FILE", "ratings to test on", 0, 0},
-        {"data", OPTION_TEXT, &s.data.data, "FILE", "ratings to divide by --split", 0, 0},
-        {"split", OPTION_TEXT, &s.data.split, "HOW",
+        {"train", OPTION_TEXT, &s->data.train, "FILE", "ratings to train on, with --test", 0, 0},
+        {"test", OPTION_TEXT, &s->data.test, "FILE", "ratings to test on", 0, 0},
+        {"data", OPTION_TEXT, &s->data.data, "FILE", "ratings to divide by --split", 0, 0},
+        {"split", OPTION_TEXT, &s->data.split, "HOW",
          "the part to test on: random:0.2, temporal:0.2 (the latest),\n"
          "                     leave-one-out (each user's latest) or kfold:5", 0, 0},
-        {"fold", OPTION_INT, &s.data.fold, "N", "of kfold; 0: all in turn, with mean and deviation",
+        {"fold", OPTION_INT, &s->data.fold, "N", "of kfold; 0: all in turn, with mean and deviation",
          0, 100},
-        {"validation", OPTION_TEXT, &s.data.validation, "HOW",
+        {"validation", OPTION_TEXT, &s->data.validation, "HOW",
          "the part of the training ratings that chooses the epoch:\n"
          "                     as --split, without kfold", 0, 0},
-        {"patience", OPTION_INT, &s.plan.patience, "N",
+        {"patience", OPTION_INT, &s->plan.patience, "N",
          "stop after N epochs without a better validation; 0: never", 0, 1e9},
-        {"task", OPTION_CHOICE, &s.task, "rating|ranking",
+        {"task", OPTION_CHOICE, &s->task, "rating|ranking",
          "ranking: every training pair is liked", 0, 0},
-        {"negatives", OPTION_INT, &s.plan.negatives, "N",
+        {"negatives", OPTION_INT, &s->plan.negatives, "N",
          "of ranking: other items for each pair, drawn every epoch", 0, 1000},
-        {"negatives-file", OPTION_TEXT, &s.plan.negatives_file, "FILE",
+        {"negatives-file", OPTION_TEXT, &s->plan.negatives_file, "FILE",
          "of ranking: what test pairs are ranked among; else 99 drawn items", 0, 0},
-        {"model", OPTION_CHOICE, &s.model, "ncf|gmf|mlp|simplecf|mf", "", 0, 0},
-        {"factors", OPTION_INT, &s.options.factors, "N", "d, the width of the last layers", 1,
+        {"model", OPTION_CHOICE, &s->model, "ncf|gmf|mlp|simplecf|mf", "", 0, 0},
+        {"factors", OPTION_INT, &s->options.factors, "N", "d, the width of the last layers", 1,
          4096},
-        {"layers", OPTION_TEXT, &s.layers, "N,N,...",
+        {"layers", OPTION_TEXT, &s->layers, "N,N,...",
          "of ncf and mlp: widths of [user; item] and of each layer; else 8d,4d,2d,d", 0, 0},
-        {"biases", OPTION_FLAG, &s.biases, NULL,
+        {"biases", OPTION_FLAG, &s->biases, NULL,
          "add a mean and biases of user and item to the model (mf has them)", 0, 0},
-        {"init", OPTION_CHOICE, &s.init, "tutorial|paper", "initial values", 0, 0},
-        {"dropout", OPTION_REAL, &s.options.dropout, "P", "share of activations dropped", 0, 1},
-        {"clamp", OPTION_FLAG, &s.clamp, NULL, "cut predictions to the range of the ratings", 0, 0},
-        {"epochs", OPTION_INT, &s.plan.epochs, "N", "passes over the training ratings", 0, 1e9},
-        {"batch-size", OPTION_INT, &s.plan.batch_size, "N", "samples of a step", 1, 1e9},
-        {"lr", OPTION_REAL, &s.plan.lr, "X", "learning rate", 1e-30, 1e30},
-        {"lr-schedule", OPTION_CHOICE, &s.plan.lr_schedule, "constant|cosine|one-cycle",
+        {"init", OPTION_CHOICE, &s->init, "tutorial|paper", "initial values", 0, 0},
+        {"dropout", OPTION_REAL, &s->options.dropout, "P", "share of activations dropped", 0, 1},
+        {"clamp", OPTION_FLAG, &s->clamp, NULL, "cut predictions to the range of the ratings", 0, 0},
+        {"epochs", OPTION_INT, &s->plan.epochs, "N", "passes over the training ratings", 0, 1e9},
+        {"batch-size", OPTION_INT, &s->plan.batch_size, "N", "samples of a step", 1, 1e9},
+        {"lr", OPTION_REAL, &s->plan.lr, "X", "learning rate", 1e-30, 1e30},
+        {"lr-schedule", OPTION_CHOICE, &s->plan.lr_schedule, "constant|cosine|one-cycle",
          "over all epochs", 0, 0},
-        {"optimizer", OPTION_CHOICE, &s.plan.optimizer, "adam|sparse-adam|sgd",
+        {"optimizer", OPTION_CHOICE, &s->plan.optimizer, "adam|sparse-adam|sgd",
          "sgd: momentum 0.9", 0, 0},
-        {"embedding-decay", OPTION_REAL, &s.plan.embedding_decay, "X",
+        {"embedding-decay", OPTION_REAL, &s->plan.embedding_decay, "X",
          "", 0, 1e30},
-        {"weight-decay", OPTION_REAL, &s.plan.weight_decay, "X",
+        {"weight-decay", OPTION_REAL, &s->plan.weight_decay, "X",
          "", 0, 1e30},
-        {"seed", OPTION_INT, &s.seed, "N", "of split, initial values, order and dropout", 0, 1e15},
-        {"no-shuffle", OPTION_FLAG, &s.plan.no_shuffle, NULL, "train in the order of the file", 0,
+        {"seed", OPTION_INT, &s->seed, "N", "of split, initial values, order and dropout", 0, 1e15},
+        {"no-shuffle", OPTION_FLAG, &s->plan.no_shuffle, NULL, "train in the order of the file", 0,
          0},
-        {"titles", OPTION_TEXT, &s.titles, "FILE", "titles of the items, kept with the model", 0,
+        {"titles", OPTION_TEXT, &s->titles, "FILE", "titles of the items, kept with the model", 0,
          0},
-        {"load", OPTION_TEXT, &s.load, "FILE", "begin with a saved model of the same shapes", 0, 0},
-        /* What follows has no influence on what comes out. */
-        {"threads", OPTION_INT, &s.threads, "N", "0: one a processor", 0, 1024},
-        {"save", OPTION_TEXT, &s.save, "FILE", "write the model (safetensors)", 0, 0},
-        {"log", OPTION_TEXT, &s.plan.log, "FILE", "write a csv line an epoch", 0, 0},
-        {"quiet", OPTION_FLAG, &s.plan.quiet, NULL, "results and complaints only", 0, 0},
+        {"load", OPTION_TEXT, &s->load, "FILE", "begin with a saved model of the same shapes", 0, 0},
+        /* What follows is no part of the settings, for it does not decide what comes out. */
+        {"preset", OPTION_CHOICE, &s->preset, "tutorial|paper|best",
+         "all settings at once, as published or as found best; others may follow", 0, 0},
+        {"threads", OPTION_INT, &s->threads, "N", "0: one a processor", 0, 1024},
+        {"save", OPTION_TEXT, &s->save, "FILE", "write the model (safetensors)", 0, 0},
+        {"checkpoint", OPTION_TEXT, &s->plan.checkpoint, "FILE",
+         "write what --resume needs, after every epoch", 0, 0},
+        {"resume", OPTION_FLAG, &s->plan.resumed, NULL,
+         "go on from --checkpoint, with its settings", 0, 0},
+        {"log", OPTION_TEXT, &s->plan.log, "FILE", "write a csv line an epoch", 0, 0},
+        {"quiet", OPTION_FLAG, &s->plan.quiet, NULL, "results and complaints only", 0, 0},
     };
-    enum { INCIDENTAL = 4, COUNT = sizeof table / sizeof *table };
+    enum { INCIDENTAL = 7, COUNT = sizeof table / sizeof *table };
     const usage u = {"ncf [train] [OPTION...]",
                      "Learn ratings and test on held-out ones. Without --train or --data: on the "
                      "embedded data\nset, synthetic ratings of which the best possible error is "
                      "known.",
                      table, COUNT, NULL};
-    const char *operand;
-    const parsed p = parse_options(&u, argc, argv, &operand);
-    if (p != PARSED)
-        return p == PARSED_HELP ? EXIT_DONE : EXIT_USAGE;
-    int status = check_settings(&s);
-    if (status != EXIT_DONE)
-        return status;
-    s.plan.seed = (uint64_t)s.seed;
-    if (!s.plan.quiet)
-        print_settings(&u, "ncf train");
-    char *line = format_settings(&u, COUNT - INCIDENTAL);
-    s.line = line ? line : "";
-    status = train(&s);
-    free(line);
+    char *words = NULL;
+    tg_state_dict from = {0};
+    bool done;
+    int status = read_settings(&u, s, argc, argv, &words, &from, &done);
+    if (status == EXIT_DONE && !done)
+        status = run_command(&u, COUNT - INCIDENTAL, s);
+    tg_state_dict_release(&from);
+    free(words);
     return status;
 }

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "models/cli/checkpoint.h"
 #include "models/cli/messages.h"
 #include "models/cli/progress.h"
 
@@ -30,26 +31,27 @@ static void catch_interrupt(void)
 
 /* ---- steps ----------------------------------------------------------------------------------- */
 
-/* g += decay * p: the gradient of decay / 2 * |p|^2; of a table the rows that the batch has read
- * and no others, so that a row is pulled to zero as often as it is rated. */
-static void decay_weights(const trainer *t, double size)
+/* g += decay * p, the gradient of decay / 2 * |p|^2: of a table the rows that the batch has read and
+ * no others, so that a row is pulled to zero as often as it is rated. Biases are left alone. */
+static void decay_rows(const tg_tensor *p, double decay)
 {
-    const double rows = t->plan->embedding_decay / size, all = t->plan->weight_decay;
-    if (rows == 0 && all == 0)
-        return;
-    tg_state_dict state = tg_module_state_dict(t->r->module);
-    for (int64_t i = 0; i < state.count; i++) {
-        const tg_tensor *p = state.entry[i].tensor, *g = p->grad;
-        if (!g)
-            continue;
-        const int64_t n = tg_numel(g->rows ? g->rows : g), dim = g->rows ? g->shape.size[1] : 1;
-        const float decay = (float)(g->rows ? rows : all);
-        for (int64_t k = 0; k < n; k++) {
-            const int64_t row = g->rows ? ((const int64_t *)g->rows->data)[k] : k;
-            for (int64_t d = 0; d < dim; d++)
-                ((float *)g->data)[k * dim + d] += decay * ((const float *)p->data)[row * dim + d];
-        }
+    const tg_tensor *g = p->grad;
+    const int64_t rows = tg_numel(g->rows), dim = g->shape.size[1], *row = g->rows->data;
+    for (int64_t k = 0; k < rows && dim > 1; k++) {
+        float *to = (float *)g->data + k * dim;
+        const float *from = (const float *)p->data + row[k] * dim;
+        for (int64_t d = 0; d < dim; d++)
+            to[d] += (float)decay * from[d];
     }
+}
+
+static void decay_tables(const trainer *t, double decay)
+{
+    tg_state_dict state = tg_module_state_dict(t->r->module);
+    for (int64_t i = 0; i < state.count && decay > 0; i++)
+        if (state.entry[i].tensor->grad && state.entry[i].tensor->grad->rows)
+            decay_rows(state.entry[i].tensor, decay);
+        else if (t->plan->weight_decay>0 && state.entry[i].tensor->grad) { tg_tensor*p=state.entry[i].tensor; if(tg_numel(p)>1) for(int64_t k=0;k<tg_numel(p);k++) ((float*)p->grad->data)[k]+=(float)t->plan->weight_decay*((float*)p->data)[k]; }
     tg_state_dict_release(&state);
 }
 
@@ -82,7 +84,7 @@ static double train_batch(trainer *t, tg_tensor *user, tg_tensor *item, tg_tenso
     const double value = tg_item(loss);
     if (isfinite(value)) {
         tg_backward(loss);
-        decay_weights(t, (double)tg_size(user, 0));
+        decay_tables(t, t->plan->embedding_decay / (double)tg_size(user, 0));
         tg_optimizer_step(t->optimizer);
     } else {
         say_not_finite(t, value);
@@ -174,14 +176,26 @@ static void add_to_history(trainer *t, const results *of)
         ((float *)r->history->data)[(t->epoch - 1) * columns + i] = (float)row[i];
 }
 
+bool trainer_set_history(trainer *t, const tg_tensor *history, int64_t epochs)
+{
+    const int64_t columns = t->is_validated ? COLUMNS : COLUMNS - MEASURES;
+    if (history->dtype != TG_F32 || history->shape.ndim != 2 || tg_size(history, 0) != epochs ||
+        tg_size(history, 1) != columns)
+        return false;
+    tg_free(t->r->history);
+    t->r->history = tg_retain(history);
+    t->history_room = epochs;
+    return true;
+}
+
 static int log_header(trainer *t)
 {
     if (!t->plan->log)
         return EXIT_DONE;
-    t->log_file = fopen(t->plan->log, "w");
-    if (t->log_file &&
-        fprintf(t->log_file, "epoch,%s,seconds,samples_per_second\n", t->r->history_columns) >= 0 &&
-        fflush(t->log_file) == 0)
+    t->log_file = fopen(t->plan->log, t->plan->resumed ? "a" : "w");
+    if (t->log_file && !t->plan->resumed)
+        fprintf(t->log_file, "epoch,%s,seconds,samples_per_second\n", t->r->history_columns);
+    if (t->log_file && fflush(t->log_file) == 0)
         return EXIT_DONE;
     say("%s: %s", t->plan->log, strerror(errno));
     return EXIT_FAILED;
@@ -217,13 +231,8 @@ static void print_line(const trainer *t, const results *of)
             (double)samples_count(t->samples) / of->seconds);
 }
 
-/* Keep the weights where they are the best so far on the validation part. */
-static void choose(trainer *t, measures validation)
+void trainer_keep_weights(trainer *t)
 {
-    if (t->chosen && !is_better(t->r->task, validation, t->best))
-        return;
-    t->chosen = t->epoch;
-    t->best = validation;
     tg_state_dict now = tg_module_state_dict(t->r->module);
     for (int64_t i = 0; i < now.count; i++)
         if (t->weights.count < now.count)
@@ -234,6 +243,16 @@ static void choose(trainer *t, measures validation)
     tg_state_dict_release(&now);
 }
 
+/* Keep the weights where they are the best so far on the validation part. */
+static void choose(trainer *t, measures validation)
+{
+    if (t->chosen && !is_better(t->r->task, validation, t->best))
+        return;
+    t->chosen = t->epoch;
+    t->best = validation;
+    trainer_keep_weights(t);
+}
+
 /* ---- epochs ---------------------------------------------------------------------------------- */
 
 static bool is_over(const trainer *t)
@@ -242,9 +261,25 @@ static bool is_over(const trainer *t)
            (t->plan->patience && t->chosen && t->epoch - t->chosen >= t->plan->patience);
 }
 
+static int write_checkpoint(trainer *t)
+{
+    if (!t->plan->checkpoint || checkpoint_save(t, t->plan->checkpoint) == TG_OK)
+        return EXIT_DONE;
+    return say_last_error();
+}
+
+/* The updates of rows that were put off are made now, so that whoever goes on from here, and whoever
+ * never stopped, has the same rounding. */
+static void settle(const trainer *t)
+{
+    tg_state_dict state = tg_optimizer_state_dict(t->optimizer);
+    tg_state_dict_release(&state);
+}
+
 static int finish_epoch(trainer *t, results *of)
 {
     t->epoch++;
+    settle(t);
     if (t->is_validated)
         of->validation = exam_of_model(&t->validation);
     of->test = exam_of_model(&t->test);
@@ -253,13 +288,25 @@ static int finish_epoch(trainer *t, results *of)
     add_to_history(t, of);
     if (!t->plan->quiet)
         print_line(t, of);
-    return log_line(t, of);
+    const int status = log_line(t, of);
+    return status == EXIT_DONE ? write_checkpoint(t) : status;
+}
+
+static void say_interrupted(const trainer *t)
+{
+    if (t->plan->checkpoint)
+        say("interrupted in epoch %lld of %lld; --resume goes on from %s, behind epoch %lld",
+            (long long)t->epoch + 1, (long long)t->plan->epochs, t->plan->checkpoint,
+            (long long)t->epoch);
+    else
+        say("interrupted in epoch %lld of %lld", (long long)t->epoch + 1,
+            (long long)t->plan->epochs);
 }
 
 int trainer_run(trainer *t)
 {
     progress bar = progress_start(t->plan->quiet, t->plan->epochs, samples_count(t->samples));
-    int status = EXIT_DONE;
+    int status = t->epoch == 0 ? write_checkpoint(t) : EXIT_DONE;
     catch_interrupt();
     while (status == EXIT_DONE && !is_over(t)) {
         results of = {0};
@@ -273,8 +320,7 @@ int trainer_run(trainer *t)
     tg_optimizer_free(t->optimizer); /* it may owe updates to tables */
     t->optimizer = NULL;
     if (status == EXIT_INTERRUPTED)
-        say("interrupted in epoch %lld of %lld", (long long)t->epoch + 1,
-            (long long)t->plan->epochs);
+        say_interrupted(t);
     if (t->chosen && !t->has_diverged)
         tg_module_load_state_dict(t->r->module, &t->weights);
     return status;
@@ -293,7 +339,7 @@ static tg_optimizer *new_optimizer(const training_plan *plan, const tg_module *m
 
 int trainer_init(trainer *t, const training_plan *plan, recommender *r, const data_source *data)
 {
-    *t = (trainer){.plan = plan, .r = r, .is_validated = data->validation.count > 0};
+    *t = (trainer){.plan = plan, .r = r, .data = data, .is_validated = data->validation.count > 0};
     tg_status status = exam_init(&t->test, r, &data->test, plan->negatives_file, plan->seed);
     if (status == TG_OK && t->is_validated)
         status = exam_init(&t->validation, r, &data->validation, NULL, plan->seed);

@@ -9,7 +9,8 @@
  *
  * Where there is a validation part the recommender ends up with the weights of the epoch that is the
  * best on it, and else with those of the last one. The test part is looked at to be reported, and
- * nothing follows from it.
+ * nothing follows from it. A training that Ctrl-C ends in the middle of an epoch goes on, from its
+ * checkpoint, at that epoch's beginning.
  */
 #ifndef NCF_TRAINER_H
 #define NCF_TRAINER_H
@@ -31,12 +32,15 @@ typedef struct training_plan {
     double weight_decay;
     uint64_t seed;
     bool no_shuffle, quiet;
-    const char *log; /* a csv file, a line an epoch; or NULL */
+    bool resumed;           /* checkpoint_resume follows: the log is gone on with */
+    const char *log;        /* a csv file, a line an epoch; or NULL */
+    const char *checkpoint; /* written after each epoch, and before the first; or NULL */
 } training_plan;
 
 typedef struct trainer {
     const training_plan *plan;
     recommender *r;
+    const data_source *data;
     samples *samples;
     tg_optimizer *optimizer;
     exam validation, test;
@@ -55,6 +59,11 @@ typedef struct trainer {
  * been said. */
 int trainer_init(trainer *t, const training_plan *plan, recommender *r, const data_source *data);
 void trainer_release(trainer *t);
+
+/* For a checkpoint: keep the module's weights as those of the epoch chosen so far; take over the
+ * history of so many epochs, false where it is not one. */
+void trainer_keep_weights(trainer *t);
+bool trainer_set_history(trainer *t, const tg_tensor *history, int64_t epochs);
 
 /* All epochs, or those until the plan ends them or Ctrl-C does (EXIT_INTERRUPTED). */
 int trainer_run(trainer *t);
