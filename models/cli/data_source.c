@@ -103,9 +103,9 @@ static tg_status divide_fold(int folds, int64_t fold, uint64_t seed, const tg_da
     return status;
 }
 
-/* The parts are ranges of `all`, whose rows move. */
-static tg_status divide(const char *how, int64_t fold, uint64_t seed, const tg_dataset *all,
-                        tg_dataset *train, tg_dataset *test)
+/* The parts are ranges of `all`, whose rows move; `name` is where they are from. */
+static tg_status divide(const char *name, const char *how, int64_t fold, uint64_t seed,
+                        const tg_dataset *all, tg_dataset *train, tg_dataset *test)
 {
     const division d = parse_division(how);
     const int timestamp = all->columns > TG_TIMESTAMP ? TG_TIMESTAMP : -1;
@@ -116,12 +116,17 @@ static tg_status divide(const char *how, int64_t fold, uint64_t seed, const tg_d
     if (d.way == WAY_RANDOM)
         return tg_split_random(all, d.fraction, seed, train, test);
     if (timestamp < 0)
-        return tg_failure(TG_EFORMAT, "the ratings have no timestamps; expected some, to divide "
-                          "them by %s", how);
+        return tg_failure(TG_EFORMAT, "%s: the ratings have no timestamps; expected some, to divide "
+                          "them by %s", name, how);
     return tg_split_temporal(all, d.fraction, timestamp, train, test);
 }
 
 /* ---- loading --------------------------------------------------------------------------------- */
+
+static const char *name_of(const data_options *o)
+{
+    return o->train ? o->train : o->data ? o->data : "the embedded synthetic data set";
+}
 
 static void say_duplicates(const char *name, const tg_dataset *ratings)
 {
@@ -158,7 +163,7 @@ static tg_status load_and_split(const data_options *o, uint64_t seed, tg_ids *us
         return status;
     if (o->data)
         say_duplicates(o->data, &source->all);
-    status = divide(o->split, o->fold, seed, &source->all, &source->train, &source->test);
+    status = divide(name_of(o), o->split, o->fold, seed, &source->all, &source->train, &source->test);
     source->is_synthetic = !o->data;
     if (status == TG_OK && source->is_synthetic)
         status = tg_synthetic_best(users, items, &source->test, defaults, &source->best);
@@ -168,7 +173,7 @@ static tg_status load_and_split(const data_options *o, uint64_t seed, tg_ids *us
 /* Say how many there are of each part; an exit status. */
 static int check_parts(const data_options *o, bool quiet, const data_source *source)
 {
-    const char *name = o->train ? o->train : o->data ? o->data : "the embedded synthetic data set";
+    const char *name = name_of(o);
     const long long train = source->train.count, test = source->test.count;
     const long long validation = source->validation.count;
     if (!train || !test || (o->validation && !validation)) {
@@ -194,7 +199,8 @@ int data_source_load(const data_options *o, uint64_t seed, bool quiet, tg_ids *u
                                 : load_and_split(o, seed, users, items, source);
     if (status == TG_OK && o->validation) {
         const tg_dataset whole = source->train;
-        status = divide(o->validation, 0, seed + 1, &whole, &source->train, &source->validation);
+        status = divide(name_of(o), o->validation, 0, seed + 1, &whole, &source->train,
+                        &source->validation);
     }
     const int done = status == TG_OK ? check_parts(o, quiet, source) : say_last_error();
     if (done != EXIT_DONE)

@@ -35,7 +35,7 @@ static tg_status read_lists(exam *e, const char *path)
 {
     left_out out;
     const tg_status status = test_lists_read(e->r, path, &e->lists, &out);
-    if (status == TG_OK && (out.lists || out.negatives))
+    if (status == TG_OK && e->lists.user.count && (out.lists || out.negatives))
         say("%s: %lld of %lld lists and %lld of %lld items are not in the data; they are left out",
             path, (long long)out.lists, (long long)out.all_lists, (long long)out.negatives,
             (long long)out.all_negatives);

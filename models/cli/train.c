@@ -10,6 +10,7 @@
 #include "models/cli/cli.h"
 #include "models/cli/messages.h"
 #include "models/cli/options.h"
+#include "models/cli/pretrained.h"
 #include "models/cli/titles.h"
 #include "models/cli/trainer.h"
 
@@ -17,6 +18,7 @@ typedef struct settings {
     data_options data;
     training_plan plan;
     const char *preset, *task, *model, *layers, *init, *titles, *save, *load;
+    const char *init_gmf, *init_mlp;
     int64_t seed, threads;
     model_options options;
     bool clamp, biases;
@@ -81,6 +83,8 @@ static int set_up_model(training *t)
         r->model = model_of(set);
         r->options = set->options;
         recommender_build(r);
+        if (set->init_gmf)
+            status = pretrained_start(r, set->init_gmf, set->init_mlp);
     }
     return status;
 }
@@ -313,6 +317,10 @@ static int check_settings(settings *s)
         return usage_error("--clamp is of ratings; --task ranking predicts none");
     if (s->plan.negatives_file && strcmp(s->task, "ranking") != 0)
         return usage_error("--negatives-file is of --task ranking");
+    if (!s->init_gmf != !s->init_mlp)
+        return usage_error("--init-gmf and --init-mlp go together");
+    if (s->init_gmf && (strcmp(s->model, "ncf") != 0 || s->biases || s->load))
+        return usage_error("--init-gmf and --init-mlp begin an ncf without --biases and --load");
     const char *file = s->save ? "save" : s->plan.log ? "log" : s->plan.checkpoint ? "checkpoint" : 0;
     if (file && data_options_folds(&s->data) > 1)
         return usage_error("--%s is of one training; expected --fold N", file);
@@ -394,7 +402,8 @@ static int read_settings(const usage *u, settings *s, int argc, char **argv, cha
     *words = strdup(resumed ? tg_state_dict_get_note(from, "settings") : preset_words(s->preset));
     p = *words ? parse_again(u, s, *words, argc, argv) : PARSED_WRONG;
     s->from = resumed ? from : NULL;
-    s->load = resumed ? NULL : s->load; /* the checkpoint has the weights */
+    if (resumed) /* the checkpoint has the weights */
+        s->load = s->init_gmf = s->init_mlp = NULL;
     return p == PARSED ? EXIT_DONE : EXIT_USAGE;
 }
 
@@ -453,16 +462,17 @@ int train_command(int argc, char **argv)
          "over all epochs", 0, 0},
         {"optimizer", OPTION_CHOICE, &s->plan.optimizer, "adam|sparse-adam|sgd",
          "sgd: momentum 0.9", 0, 0},
-        {"embedding-decay", OPTION_REAL, &s->plan.embedding_decay, "X",
-         "", 0, 1e30},
         {"weight-decay", OPTION_REAL, &s->plan.weight_decay, "X",
-         "", 0, 1e30},
+         "X / 2 |p|^2 is added to a sample's loss for its user's and item's vectors p", 0, 1e30},
         {"seed", OPTION_INT, &s->seed, "N", "of split, initial values, order and dropout", 0, 1e15},
         {"no-shuffle", OPTION_FLAG, &s->plan.no_shuffle, NULL, "train in the order of the file", 0,
          0},
         {"titles", OPTION_TEXT, &s->titles, "FILE", "titles of the items, kept with the model", 0,
          0},
         {"load", OPTION_TEXT, &s->load, "FILE", "begin with a saved model of the same shapes", 0, 0},
+        {"init-gmf", OPTION_TEXT, &s->init_gmf, "FILE",
+         "begin an ncf with a saved gmf and, by --init-mlp, mlp", 0, 0},
+        {"init-mlp", OPTION_TEXT, &s->init_mlp, "FILE", "see --init-gmf", 0, 0},
         /* What follows is no part of the settings, for it does not decide what comes out. */
         {"preset", OPTION_CHOICE, &s->preset, "tutorial|paper|best",
          "all settings at once, as published or as found best; others may follow", 0, 0},

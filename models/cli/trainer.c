@@ -31,27 +31,32 @@ static void catch_interrupt(void)
 
 /* ---- steps ----------------------------------------------------------------------------------- */
 
-/* g += decay * p, the gradient of decay / 2 * |p|^2: of a table the rows that the batch has read and
- * no others, so that a row is pulled to zero as often as it is rated. Biases are left alone. */
-static void decay_rows(const tg_tensor *p, double decay)
+/* The gradient of decay / 2 * |p|^2 for the rows p of a table that the batch has read, and no others:
+ * so a row is pulled to zero as often as it is rated. */
+static void decay_rows(const tg_tensor *table, float decay)
 {
-    const tg_tensor *g = p->grad;
+    const tg_tensor *g = table->grad;
     const int64_t rows = tg_numel(g->rows), dim = g->shape.size[1], *row = g->rows->data;
-    for (int64_t k = 0; k < rows && dim > 1; k++) {
+    for (int64_t k = 0; k < rows; k++) {
         float *to = (float *)g->data + k * dim;
-        const float *from = (const float *)p->data + row[k] * dim;
+        const float *p = (const float *)table->data + row[k] * dim;
         for (int64_t d = 0; d < dim; d++)
-            to[d] += (float)decay * from[d];
+            to[d] += decay * p[d];
     }
 }
 
-static void decay_tables(const trainer *t, double decay)
+/* Of all tables of vectors; biases, which are tables of one column, are left alone. */
+static void decay_vectors(const trainer *t, int64_t size)
 {
+    const double decay = t->plan->weight_decay / (double)size; /* the loss is a mean over the batch */
+    if (decay == 0)
+        return;
     tg_state_dict state = tg_module_state_dict(t->r->module);
-    for (int64_t i = 0; i < state.count && decay > 0; i++)
-        if (state.entry[i].tensor->grad && state.entry[i].tensor->grad->rows)
-            decay_rows(state.entry[i].tensor, decay);
-        else if (t->plan->weight_decay>0 && state.entry[i].tensor->grad) { tg_tensor*p=state.entry[i].tensor; if(tg_numel(p)>1) for(int64_t k=0;k<tg_numel(p);k++) ((float*)p->grad->data)[k]+=(float)t->plan->weight_decay*((float*)p->data)[k]; }
+    for (int64_t i = 0; i < state.count; i++) {
+        const tg_tensor *p = state.entry[i].tensor;
+        if (p->grad && p->grad->rows && tg_size(p, 1) > 1)
+            decay_rows(p, (float)decay);
+    }
     tg_state_dict_release(&state);
 }
 
@@ -84,7 +89,7 @@ static double train_batch(trainer *t, tg_tensor *user, tg_tensor *item, tg_tenso
     const double value = tg_item(loss);
     if (isfinite(value)) {
         tg_backward(loss);
-        decay_tables(t, t->plan->embedding_decay / (double)tg_size(user, 0));
+        decay_vectors(t, tg_size(user, 0));
         tg_optimizer_step(t->optimizer);
     } else {
         say_not_finite(t, value);

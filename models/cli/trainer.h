@@ -28,8 +28,7 @@ typedef struct training_plan {
     const char *negatives_file; /* of ranking: what test pairs are ranked among, or NULL */
     const char *optimizer, *lr_schedule; /* as `ncf train --help` lists them */
     double lr;
-    double embedding_decay; /* see trainer.c */
-    double weight_decay;
+    double weight_decay; /* x: x / 2 |p|^2 is added to a rating's loss for the vectors p it reads */
     uint64_t seed;
     bool no_shuffle, quiet;
     bool resumed;           /* checkpoint_resume follows: the log is gone on with */
