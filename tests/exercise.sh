@@ -26,7 +26,10 @@ solve() {
          s|models/simplecf.h|models/exercise/my_simplecf.h|
          s|simplecf_|my_simplecf_|g
          s|simplecf \*|my_simplecf *|g
-         s|(simplecf)|(my_simplecf)|' models/simplecf.c >"$build/reference_solution.c"
+         s|(simplecf)|(my_simplecf)|
+         s|model_options o|int64_t output_dim, double dropout|
+         s|o\.factors|output_dim|
+         s|o\.dropout|dropout|' models/simplecf.c >"$build/reference_solution.c"
     sed "$1" "$build/reference_solution.c" >"$build/solution.c"
     if [ -n "$1" ] && cmp -s "$build/reference_solution.c" "$build/solution.c"; then
         echo "tests/exercise.sh: nothing to edit for $1" >&2
