@@ -322,6 +322,7 @@ static void interrupt_train(const char *arguments)
     char command[8192];
     snprintf(command, sizeof command, "exec '%s' train %s >out 2>err", program, arguments);
     remove("err");
+    err[0] = '\0';
     const pid_t child = fork();
     if (child == 0) {
         execl("/bin/sh", "sh", "-c", command, (char *)NULL);

@@ -9,25 +9,12 @@
 #include "models/cli/checkpoint.h"
 #include "models/cli/cli.h"
 #include "models/cli/messages.h"
-#include "models/cli/options.h"
 #include "models/cli/pretrained.h"
 #include "models/cli/titles.h"
-#include "models/cli/trainer.h"
-
-typedef struct settings {
-    data_options data;
-    training_plan plan;
-    const char *preset, *task, *model, *layers, *init, *titles, *save, *load;
-    const char *init_gmf, *init_mlp;
-    int64_t seed, threads;
-    model_options options;
-    bool clamp, biases;
-    const char *line; /* the settings that decide what comes out, as words */
-    const tg_state_dict *from; /* the checkpoint to go on from, or NULL */
-} settings;
+#include "models/cli/train_settings.h"
 
 typedef struct training {
-    const settings *set;
+    const train_settings *set;
     data_source data;
     recommender r;
     trainer trainer;
@@ -35,13 +22,13 @@ typedef struct training {
 
 /* ---- the model ------------------------------------------------------------------------------- */
 
-static const rating_model *model_of(const settings *set)
+static const rating_model *model_of(const train_settings *set)
 {
     const rating_model *model = rating_model_find(set->model);
     return set->biases ? rating_model_with_biases(model) : model;
 }
 
-static int load_recommender(recommender *r, const settings *set)
+static int load_recommender(recommender *r, const train_settings *set)
 {
     if (recommender_load(r, set->load) != TG_OK)
         return say_last_error();
@@ -56,7 +43,7 @@ static int load_recommender(recommender *r, const settings *set)
 }
 
 /* Ids of the data that the model of --load has no row for: those from `count` on. */
-static int check_known(const settings *set, const char *what, const tg_ids *ids, int64_t count)
+static int check_known(const train_settings *set, const char *what, const tg_ids *ids, int64_t count)
 {
     if (ids->count == count)
         return EXIT_DONE;
@@ -68,7 +55,7 @@ static int check_known(const settings *set, const char *what, const tg_ids *ids,
 /* The model of --load, then the data, whose ids it must know; or the data, then a model of them. */
 static int set_up_model(training *t)
 {
-    const settings *set = t->set;
+    const train_settings *set = t->set;
     recommender *r = &t->r;
     int status = set->load ? load_recommender(r, set) : EXIT_DONE;
     const int64_t users = r->users.count, items = r->items.count;
@@ -132,7 +119,7 @@ static int load_titles(training *t)
 
 static int set_up(training *t)
 {
-    const settings *set = t->set;
+    const train_settings *set = t->set;
     recommender *r = &t->r;
     tg_set_num_threads((int)set->threads);
     tg_manual_seed((uint64_t)set->seed);
@@ -144,7 +131,7 @@ static int set_up(training *t)
     r->task = strcmp(set->task, "ranking") == 0 ? TASK_RANKING : TASK_RATING;
     r->clamp = set->clamp;
     free(r->settings);
-    r->settings = strdup(set->line);
+    r->settings = set->line ? strdup(set->line) : NULL;
     recommender_set_ratings(r, &t->data.train);
     if (!set->load)
         rating_model_start(r->module, start_of(t));
@@ -154,8 +141,8 @@ static int set_up(training *t)
                 (long long)r->items.count, (long long)tg_module_parameter_count(r->module));
     }
     status = trainer_init(&t->trainer, &set->plan, r, &t->data);
-    if (status == EXIT_DONE && set->from &&
-        checkpoint_resume(&t->trainer, set->plan.checkpoint, set->from) != TG_OK)
+    if (status == EXIT_DONE && set->plan.resumed &&
+        checkpoint_resume(&t->trainer, set->plan.checkpoint, &set->from) != TG_OK)
         return say_last_error();
     return status;
 }
@@ -247,7 +234,7 @@ static measures print_results(training *t)
 /* ---- runs ------------------------------------------------------------------------------------ */
 
 /* One division of the data; *of becomes the test's measures. */
-static int run_once(const settings *set, measures *of)
+static int run_once(const train_settings *set, measures *of)
 {
     training t = {.set = set};
     int status = set_up(&t);
@@ -263,9 +250,9 @@ static int run_once(const settings *set, measures *of)
 }
 
 /* All folds in turn, then their mean and (sample) standard deviation. */
-static int run_folds(const settings *set, int64_t folds)
+static int run_folds(const train_settings *set, int64_t folds)
 {
-    settings one = *set;
+    train_settings one = *set;
     double sum[MEASURES] = {0}, squares[MEASURES] = {0};
     int status = EXIT_DONE;
     for (int64_t fold = 1; fold <= folds && status == EXIT_DONE; fold++) {
@@ -291,43 +278,7 @@ static int run_folds(const settings *set, int64_t folds)
     return EXIT_DONE;
 }
 
-static int check_layers(settings *s)
-{
-    s->options.paper_init = strcmp(s->init, "paper") == 0;
-    if (!s->layers)
-        return EXIT_DONE;
-    if (strcmp(s->model, "ncf") != 0 && strcmp(s->model, "mlp") != 0)
-        return usage_error("--layers is of ncf and mlp, not of %s", s->model);
-    if (!*s->layers || !parse_layers(s->layers, &s->options))
-        return usage_error("--layers '%s': expected 2 to %d widths, the first one even, as "
-                           "64,32,16,8", s->layers, MAX_LAYERS + 1);
-    return EXIT_DONE;
-}
-
-static int check_settings(settings *s)
-{
-    int status = data_options_check(&s->data);
-    if (status == EXIT_DONE)
-        status = check_layers(s);
-    if (status != EXIT_DONE)
-        return status;
-    if (s->plan.patience && !s->data.validation)
-        return usage_error("--patience needs --validation, on which it waits to get better");
-    if (s->clamp && strcmp(s->task, "ranking") == 0)
-        return usage_error("--clamp is of ratings; --task ranking predicts none");
-    if (s->plan.negatives_file && strcmp(s->task, "ranking") != 0)
-        return usage_error("--negatives-file is of --task ranking");
-    if (!s->init_gmf != !s->init_mlp)
-        return usage_error("--init-gmf and --init-mlp go together");
-    if (s->init_gmf && (strcmp(s->model, "ncf") != 0 || s->biases || s->load))
-        return usage_error("--init-gmf and --init-mlp begin an ncf without --biases and --load");
-    const char *file = s->save ? "save" : s->plan.log ? "log" : s->plan.checkpoint ? "checkpoint" : 0;
-    if (file && data_options_folds(&s->data) > 1)
-        return usage_error("--%s is of one training; expected --fold N", file);
-    return EXIT_DONE;
-}
-
-static int train(const settings *s)
+static int train(const train_settings *s)
 {
     const int64_t folds = data_options_folds(&s->data);
     int status = s->save ? check_writable(s->save) : EXIT_DONE;
@@ -339,165 +290,13 @@ static int train(const settings *s)
     return folds > 1 ? run_folds(s, folds) : run_once(s, &of);
 }
 
-/* ---- options --------------------------------------------------------------------------------- */
-
-static const settings defaults = {.task = "rating",
-                                  .model = "ncf",
-                                  .init = "tutorial",
-                                  .options = {.factors = 32, .dropout = 0.5},
-                                  .seed = 10,
-                                  .plan = {.epochs = 19,
-                                           .batch_size = 256,
-                                           .negatives = 4,
-                                           .optimizer = "adam",
-                                           .lr_schedule = "constant",
-                                           .lr = 0.0005}};
-
-static const struct {
-    const char *name, *words;
-} presets[] = {
-    {"tutorial", "--task rating --model ncf --factors 32 --init tutorial --dropout 0.5 --epochs 10 "
-                 "--batch-size 256 --lr 0.0005 --lr-schedule constant --optimizer adam"},
-    {"paper", "--task ranking --model ncf --factors 8 --init paper --dropout 0 --epochs 20 "
-              "--negatives 4 --batch-size 256 --lr 0.001 --lr-schedule constant --optimizer adam "
-              "--validation leave-one-out"},
-    {"best", "--task rating"},
-};
-
-static const char *preset_words(const char *name)
-{
-    for (size_t i = 0; i < sizeof presets / sizeof *presets; i++)
-        if (strcmp(presets[i].name, name) == 0)
-            return presets[i].words;
-    return "";
-}
-
-/* The words of a preset or of a checkpoint, then those of the command line again, which replace
- * them. `words` is cut into pieces. */
-static parsed parse_again(const usage *u, settings *s, char *words, int argc, char **argv)
-{
-    const char *operand;
-    *s = defaults;
-    const parsed p = parse_settings(u, words);
-    return p == PARSED ? parse_options(u, argc, argv, &operand) : p;
-}
-
-/* The options, with those that a checkpoint or a preset gives; *words and *from are the caller's to
- * end. An exit status; *done where there is nothing more to do. */
-static int read_settings(const usage *u, settings *s, int argc, char **argv, char **words,
-                         tg_state_dict *from, bool *done)
-{
-    const char *operand;
-    parsed p = parse_options(u, argc, argv, &operand);
-    *done = p != PARSED;
-    if (*done)
-        return p == PARSED_HELP ? EXIT_DONE : EXIT_USAGE;
-    const bool resumed = s->plan.resumed;
-    if (resumed && !s->plan.checkpoint)
-        return usage_error("--resume needs --checkpoint FILE, from which to go on");
-    if (resumed && checkpoint_load(s->plan.checkpoint, from) != TG_OK)
-        return say_last_error();
-    if (!resumed && !s->preset)
-        return EXIT_DONE;
-    *words = strdup(resumed ? tg_state_dict_get_note(from, "settings") : preset_words(s->preset));
-    p = *words ? parse_again(u, s, *words, argc, argv) : PARSED_WRONG;
-    s->from = resumed ? from : NULL;
-    if (resumed) /* the checkpoint has the weights */
-        s->load = s->init_gmf = s->init_mlp = NULL;
-    return p == PARSED ? EXIT_DONE : EXIT_USAGE;
-}
-
-static int run_command(const usage *u, int settings_count, settings *s)
-{
-    int status = check_settings(s);
-    if (status != EXIT_DONE)
-        return status;
-    s->plan.seed = (uint64_t)s->seed;
-    if (!s->plan.quiet)
-        print_settings(u, "ncf train");
-    char *line = format_settings(u, settings_count);
-    s->line = line ? line : "";
-    status = train(s);
-    free(line);
-    return status;
-}
-
 int train_command(int argc, char **argv)
 {
-    settings set = defaults, *s = &set;
-    const option table[] = {
-        {"train", OPTION_TEXT, &s->data.train, "FILE", "ratings to train on, with --test", 0, 0},
-        {"test", OPTION_TEXT, &s->data.test, "FILE", "ratings to test on", 0, 0},
-        {"data", OPTION_TEXT, &s->data.data, "FILE", "ratings to divide by --split", 0, 0},
-        {"split", OPTION_TEXT, &s->data.split, "HOW",
-         "the part to test on: random:0.2, temporal:0.2 (the latest),\n"
-         "                     leave-one-out (each user's latest) or kfold:5", 0, 0},
-        {"fold", OPTION_INT, &s->data.fold, "N", "of kfold; 0: all in turn, with mean and deviation",
-         0, 100},
-        {"validation", OPTION_TEXT, &s->data.validation, "HOW",
-         "the part of the training ratings that chooses the epoch:\n"
-         "                     as --split, without kfold", 0, 0},
-        {"patience", OPTION_INT, &s->plan.patience, "N",
-         "stop after N epochs without a better validation; 0: never", 0, 1e9},
-        {"task", OPTION_CHOICE, &s->task, "rating|ranking",
-         "ranking: every training pair is liked", 0, 0},
-        {"negatives", OPTION_INT, &s->plan.negatives, "N",
-         "of ranking: other items for each pair, drawn every epoch", 0, 1000},
-        {"negatives-file", OPTION_TEXT, &s->plan.negatives_file, "FILE",
-         "of ranking: what test pairs are ranked among; else 99 drawn items", 0, 0},
-        {"model", OPTION_CHOICE, &s->model, "ncf|gmf|mlp|simplecf|mf", "", 0, 0},
-        {"factors", OPTION_INT, &s->options.factors, "N", "d, the width of the last layers", 1,
-         4096},
-        {"layers", OPTION_TEXT, &s->layers, "N,N,...",
-         "of ncf and mlp: widths of [user; item] and of each layer; else 8d,4d,2d,d", 0, 0},
-        {"biases", OPTION_FLAG, &s->biases, NULL,
-         "add a mean and biases of user and item to the model (mf has them)", 0, 0},
-        {"init", OPTION_CHOICE, &s->init, "tutorial|paper", "initial values", 0, 0},
-        {"dropout", OPTION_REAL, &s->options.dropout, "P", "share of activations dropped", 0, 1},
-        {"clamp", OPTION_FLAG, &s->clamp, NULL, "cut predictions to the range of the ratings", 0, 0},
-        {"epochs", OPTION_INT, &s->plan.epochs, "N", "passes over the training ratings", 0, 1e9},
-        {"batch-size", OPTION_INT, &s->plan.batch_size, "N", "samples of a step", 1, 1e9},
-        {"lr", OPTION_REAL, &s->plan.lr, "X", "learning rate", 1e-30, 1e30},
-        {"lr-schedule", OPTION_CHOICE, &s->plan.lr_schedule, "constant|cosine|one-cycle",
-         "over all epochs", 0, 0},
-        {"optimizer", OPTION_CHOICE, &s->plan.optimizer, "adam|sparse-adam|sgd",
-         "sgd: momentum 0.9", 0, 0},
-        {"weight-decay", OPTION_REAL, &s->plan.weight_decay, "X",
-         "X / 2 |p|^2 is added to a sample's loss for its user's and item's vectors p", 0, 1e30},
-        {"seed", OPTION_INT, &s->seed, "N", "of split, initial values, order and dropout", 0, 1e15},
-        {"no-shuffle", OPTION_FLAG, &s->plan.no_shuffle, NULL, "train in the order of the file", 0,
-         0},
-        {"titles", OPTION_TEXT, &s->titles, "FILE", "titles of the items, kept with the model", 0,
-         0},
-        {"load", OPTION_TEXT, &s->load, "FILE", "begin with a saved model of the same shapes", 0, 0},
-        {"init-gmf", OPTION_TEXT, &s->init_gmf, "FILE",
-         "begin an ncf with a saved gmf and, by --init-mlp, mlp", 0, 0},
-        {"init-mlp", OPTION_TEXT, &s->init_mlp, "FILE", "see --init-gmf", 0, 0},
-        /* What follows is no part of the settings, for it does not decide what comes out. */
-        {"preset", OPTION_CHOICE, &s->preset, "tutorial|paper|best",
-         "all settings at once, as published or as found best; others may follow", 0, 0},
-        {"threads", OPTION_INT, &s->threads, "N", "0: one a processor", 0, 1024},
-        {"save", OPTION_TEXT, &s->save, "FILE", "write the model (safetensors)", 0, 0},
-        {"checkpoint", OPTION_TEXT, &s->plan.checkpoint, "FILE",
-         "write what --resume needs, after every epoch", 0, 0},
-        {"resume", OPTION_FLAG, &s->plan.resumed, NULL,
-         "go on from --checkpoint, with its settings", 0, 0},
-        {"log", OPTION_TEXT, &s->plan.log, "FILE", "write a csv line an epoch", 0, 0},
-        {"quiet", OPTION_FLAG, &s->plan.quiet, NULL, "results and complaints only", 0, 0},
-    };
-    enum { INCIDENTAL = 7, COUNT = sizeof table / sizeof *table };
-    const usage u = {"ncf [train] [OPTION...]",
-                     "Learn ratings and test on held-out ones. Without --train or --data: on the "
-                     "embedded data\nset, synthetic ratings of which the best possible error is "
-                     "known.",
-                     table, COUNT, NULL};
-    char *words = NULL;
-    tg_state_dict from = {0};
+    train_settings s;
     bool done;
-    int status = read_settings(&u, s, argc, argv, &words, &from, &done);
+    int status = train_settings_read(&s, argc, argv, &done);
     if (status == EXIT_DONE && !done)
-        status = run_command(&u, COUNT - INCIDENTAL, s);
-    tg_state_dict_release(&from);
-    free(words);
+        status = train(&s);
+    train_settings_release(&s);
     return status;
 }
