@@ -61,6 +61,7 @@ static void add_progress(tg_state_dict *state, const trainer *t)
     tg_state_dict_note(state, "format", FORMAT);
     tg_state_dict_note(state, "settings", t->r->settings ? t->r->settings : "");
     note(state, "data", hash_data(t));
+    note(state, "stop", (uint64_t)t->plan->stop);
     note(state, "epoch", (uint64_t)t->epoch);
     note(state, "chosen", (uint64_t)t->chosen);
     snprintf(text, sizeof text, "%.17g %.17g", t->best.value[0], t->best.value[1]);
@@ -105,6 +106,12 @@ tg_status checkpoint_load(const char *path, tg_state_dict *state)
     status = wrong(path, "not a checkpoint");
     tg_state_dict_release(state);
     return status;
+}
+
+int64_t checkpoint_stop(const tg_state_dict *state)
+{
+    const char *text = tg_state_dict_get_note(state, "stop");
+    return text ? strtoll(text, NULL, 10) : 0;
 }
 
 static bool read_number(const tg_state_dict *state, const char *key, uint64_t *number)

@@ -17,6 +17,9 @@ tg_status checkpoint_save(trainer *t, const char *path);
 /* The file's contents; the settings are a note of it. */
 tg_status checkpoint_load(const char *path, tg_state_dict *state);
 
+/* The plan's `stop` then. */
+int64_t checkpoint_stop(const tg_state_dict *state);
+
 /* Let a new trainer go on from there. TG_EFORMAT where its model or its data are others. */
 tg_status checkpoint_resume(trainer *t, const char *path, const tg_state_dict *state);
 

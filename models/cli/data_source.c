@@ -208,6 +208,12 @@ int data_source_load(const data_options *o, uint64_t seed, bool quiet, tg_ids *u
     return done;
 }
 
+void data_source_rejoin(data_source *source)
+{
+    source->train.count += source->validation.count; /* its rows follow */
+    source->validation = (tg_dataset){0};
+}
+
 void data_source_release(data_source *source)
 {
     tg_dataset_release(&source->validation);

@@ -33,4 +33,7 @@ int data_source_load(const data_options *o, uint64_t seed, bool quiet, tg_ids *u
                      data_source *source);
 void data_source_release(data_source *source);
 
+/* Put the validation part back into the training part. */
+void data_source_rejoin(data_source *source);
+
 #endif

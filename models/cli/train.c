@@ -117,6 +117,15 @@ static int load_titles(training *t)
     return status == TG_OK ? EXIT_DONE : say_last_error();
 }
 
+/* The second training of --refit. */
+static void rejoin(training *t)
+{
+    if (!t->set->plan.quiet)
+        fprintf(stderr, "epoch %lld was chosen: so far again, with the %lld validation ratings\n",
+                (long long)t->set->plan.stop, (long long)t->data.validation.count);
+    data_source_rejoin(&t->data);
+}
+
 static int set_up(training *t)
 {
     const train_settings *set = t->set;
@@ -128,6 +137,8 @@ static int set_up(training *t)
         status = load_titles(t);
     if (status != EXIT_DONE)
         return status;
+    if (set->plan.stop)
+        rejoin(t);
     r->task = strcmp(set->task, "ranking") == 0 ? TASK_RANKING : TASK_RATING;
     r->clamp = set->clamp;
     free(r->settings);
@@ -206,7 +217,10 @@ static void print_baselines(const training *t)
 static void print_choice(const training *t)
 {
     const trainer *by = &t->trainer;
-    if (by->is_validated && by->chosen)
+    if (t->set->plan.stop)
+        printf("the epoch was chosen by %s on validation ratings, then trained with them\n",
+               measure_names[t->r.task][1]);
+    else if (by->is_validated && by->chosen)
         printf("epoch %lld of %lld was chosen, by %s on %lld validation ratings\n",
                (long long)by->chosen, (long long)by->epoch, measure_names[t->r.task][1],
                (long long)t->data.validation.count);
@@ -233,20 +247,42 @@ static measures print_results(training *t)
 
 /* ---- runs ------------------------------------------------------------------------------------ */
 
-/* One division of the data; *of becomes the test's measures. */
-static int run_once(const train_settings *set, measures *of)
+/* One training; *of becomes the test's measures, *chosen the epoch that validation chose. What it
+ * leads to is printed and saved where it is the last one. */
+static int run_training(const train_settings *set, bool is_last, measures *of, int64_t *chosen)
 {
     training t = {.set = set};
     int status = set_up(&t);
     if (status == EXIT_DONE) {
         status = trainer_run(&t.trainer);
-        if (status == EXIT_DONE)
+        *chosen = t.trainer.chosen;
+        if (status == EXIT_DONE && is_last)
             *of = print_results(&t);
-        const int saved = save(&t);
+        const int saved = is_last || status == EXIT_INTERRUPTED ? save(&t) : EXIT_DONE;
         status = saved == EXIT_DONE ? status : saved;
     }
     tear_down(&t);
     return status;
+}
+
+/* One division of the data: where it says so, the training that chooses an epoch, then the one up to
+ * it, with the validation part; *of becomes the test's measures. */
+static int run_once(const train_settings *set, measures *of)
+{
+    int64_t chosen = checkpoint_stop(&set->from);
+    train_settings second = *set;
+    if (!set->refit)
+        return run_training(set, true, of, &chosen);
+    if (!chosen) {
+        const int status = run_training(set, false, of, &chosen);
+        if (status != EXIT_DONE || !chosen)
+            return status;
+        second.plan.resumed = false;
+        second.from = (tg_state_dict){0};
+    }
+    second.plan.stop = chosen;
+    second.plan.log = NULL; /* it is of the choice */
+    return run_training(&second, true, of, &chosen);
 }
 
 /* All folds in turn, then their mean and (sample) standard deviation. */

@@ -57,6 +57,15 @@ static int check_layers(train_settings *s)
     return EXIT_DONE;
 }
 
+static bool is_standard_input(const data_options *o)
+{
+    const char *path[] = {o->train, o->test, o->data};
+    for (int i = 0; i < 3; i++)
+        if (path[i] && strcmp(path[i], "-") == 0)
+            return true;
+    return false;
+}
+
 static int check_settings(train_settings *s)
 {
     int status = data_options_check(&s->data);
@@ -66,6 +75,10 @@ static int check_settings(train_settings *s)
         return status;
     if (s->plan.patience && !s->data.validation)
         return usage_error("--patience needs --validation, on which it waits to get better");
+    if (s->refit && !s->data.validation)
+        return usage_error("--refit needs --validation, which chooses how far to train");
+    if (s->refit && is_standard_input(&s->data))
+        return usage_error("--refit reads the ratings twice; expected files, not standard input");
     if (s->clamp && strcmp(s->task, "ranking") == 0)
         return usage_error("--clamp is of ratings; --task ranking predicts none");
     if (s->plan.negatives_file && strcmp(s->task, "ranking") != 0)
@@ -151,6 +164,8 @@ int train_settings_read(train_settings *s, int argc, char **argv, bool *done)
          "                     as --split, without kfold", 0, 0},
         {"patience", OPTION_INT, &s->plan.patience, "N",
          "stop after N epochs without a better validation; 0: never", 0, 1e9},
+        {"refit", OPTION_FLAG, &s->refit, NULL,
+         "once the epoch is chosen, train so far again with the validation part", 0, 0},
         {"task", OPTION_CHOICE, &s->task, "rating|ranking",
          "ranking: every training pair is liked", 0, 0},
         {"negatives", OPTION_INT, &s->plan.negatives, "N",
@@ -194,7 +209,7 @@ int train_settings_read(train_settings *s, int argc, char **argv, bool *done)
          "write what --resume needs, after every epoch", 0, 0},
         {"resume", OPTION_FLAG, &s->plan.resumed, NULL,
          "go on from --checkpoint, with its settings", 0, 0},
-        {"log", OPTION_TEXT, &s->plan.log, "FILE", "write a csv line an epoch", 0, 0},
+        {"log", OPTION_TEXT, &s->plan.log, "FILE", "write a csv line an epoch (--refit: of the choice)", 0, 0},
         {"quiet", OPTION_FLAG, &s->plan.quiet, NULL, "results and complaints only", 0, 0},
     };
     enum { INCIDENTAL = 7, COUNT = sizeof table / sizeof *table };

@@ -13,7 +13,7 @@ typedef struct train_settings {
     const char *save;
     int64_t seed, threads;
     model_options options;
-    bool clamp, biases;
+    bool clamp, biases, refit;
     char *line;         /* the options that decide what comes out, as words */
     char *given;        /* words of a preset or a checkpoint, in which the texts above may lie */
     tg_state_dict from; /* the checkpoint to go on from; empty where there is none */

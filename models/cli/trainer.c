@@ -262,7 +262,7 @@ static void choose(trainer *t, measures validation)
 
 static bool is_over(const trainer *t)
 {
-    return t->epoch >= t->plan->epochs ||
+    return t->epoch >= (t->plan->stop ? t->plan->stop : t->plan->epochs) ||
            (t->plan->patience && t->chosen && t->epoch - t->chosen >= t->plan->patience);
 }
 

@@ -23,6 +23,7 @@
 
 typedef struct training_plan {
     int64_t epochs, batch_size;
+    int64_t stop;      /* the last epoch, of a schedule for all of them; 0: all */
     int64_t patience;  /* epochs in a row without a better validation, after which it ends; 0: none */
     int64_t negatives; /* of ranking, for each training pair */
     const char *negatives_file; /* of ranking: what test pairs are ranked among, or NULL */
