@@ -41,21 +41,25 @@ static bool holds(const char *title, const char *text, bool *is_all)
     return false;
 }
 
-enum { LISTED = 20 };
-
+/* The items whose title holds the text, those with most ratings first. */
 static void list_items(const recommender *r, const char *text)
 {
-    int listed = 0;
+    enum { LISTED = 20 };
+    scored top[LISTED + 1];
     bool is_all;
-    for (int64_t i = 0; i < r->items.count; i++) {
-        if (!holds(item_title(r, i), text, &is_all))
-            continue;
-        if (listed++ == LISTED) {
-            fputs("...\n", stderr);
-            return;
-        }
-        fprintf(stderr, "%s\t%s\n", tg_ids_name(&r->items, i), item_title(r, i));
-    }
+    int64_t *counts = item_counts(r);
+    float *score = malloc(((size_t)r->items.count + 1) * sizeof *score);
+    for (int64_t i = 0; counts && score && i < r->items.count; i++)
+        score[i] = holds(item_title(r, i), text, &is_all) ? (float)counts[i] : -INFINITY;
+    const int64_t listed =
+        counts && score ? top_items(score, r->items.count, LISTED + 1, top) : 0;
+    for (int64_t i = 0; i < listed && i < LISTED; i++)
+        fprintf(stderr, "%s\t%s\n", tg_ids_name(&r->items, top[i].item),
+                item_title(r, top[i].item));
+    if (listed > LISTED)
+        fputs("...\n", stderr);
+    free(counts);
+    free(score);
 }
 
 int64_t find_item(const recommender *r, const char *text)

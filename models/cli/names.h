@@ -15,7 +15,7 @@ int64_t find_user(const recommender *r, const char *id);
 
 /* The item of an id; else the one whose title is the text, in any case of ASCII letters; else the
  * one whose title holds it. -1, and an error line, where there is none; where there are several
- * they are listed below it. */
+ * they are listed below it, up to 20. */
 int64_t find_item(const recommender *r, const char *text);
 
 /* The number of training ratings of every item, for the caller to free; NULL, and TG_ENOMEM,
