@@ -108,7 +108,7 @@ Test(use, evaluate__errors_and_full_ranking_beside_baselines)
     static const char *const expected[] = {
         "rating prediction             MAE      RMSE   4 test ratings\nncf   ",
         "\nuser and item biases ", "\nmean training rating ",
-        "\n\nfull ranking: the test items of 3 users, each user's among all that he has not rated",
+        "\n\nfull ranking: the test items of 3 users, each user's among all that the user has not",
         "  HR    NDCG     MAP     MRR  precision  recall  coverage     AUC\nncf             1  0.",
         "\npopularity      1  "};
     for (size_t i = 0; i < sizeof expected / sizeof *expected; i++)
@@ -352,7 +352,7 @@ Test(use, explain__parts_add_up_to_the_prediction)
     cr_expect_eq(lines(out), 1 + 1 + 4 + 1 + 1, "%s", out);
     cr_assert_eq(sscanf(out, "%lf  user 100, item 3: Film 3 (1973)", &prediction), 1, "%s", out);
     cr_expect_not_null(strstr(out, "  for a typical user\n"));
-    cr_expect_not_null(strstr(out, "  his 6 other ratings\n"), "%s", out);
+    cr_expect_not_null(strstr(out, "  for 6 other ratings\n"), "%s", out);
     for (const char *s = strchr(out, '\n') + 1; *s; s = strchr(s, '\n') + 1) {
         cr_assert_eq(sscanf(s, "%lf", &part), 1, "%s", s);
         sum += part;

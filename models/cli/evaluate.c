@@ -208,8 +208,8 @@ static void print_ranking(const settings *s, const results *out, const char *mod
 {
     const bool is_full = strcmp(s->ranking, "full") == 0;
     if (is_full)
-        printf("full ranking: the test items of %lld users, each user's among all that he has not "
-               "rated in\ntraining, %.1f on average\n", (long long)out->lists, out->model.length);
+        printf("full ranking: the test items of %lld users, each user's among all that the user has "
+               "not rated\nin training, %.1f on average\n", (long long)out->lists, out->model.length);
     else
         printf("sampled ranking: %lld test items, each among %s items, %.1f on average with it; not "
                "to be\ncompared with full ranking\n", (long long)out->lists,
@@ -315,13 +315,14 @@ int evaluate_command(int argc, char **argv)
         {"load", OPTION_TEXT, &s.load, "FILE", "the model, as saved by train --save", 0, 0},
         {"test", OPTION_TEXT, &s.test, "FILE", "ratings to test on, in any format of train", 0, 0},
         {"ranking", OPTION_CHOICE, &s.ranking, "full|sampled|none",
-         "among all items that a user has not rated, or among some [full]", 0, 0},
+         "among all items that the user has not rated, or among\nsome, those of a file or drawn ones "
+         "[full]", 0, 0},
         {"negatives-file", OPTION_TEXT, &s.negatives_file, "FILE",
-         "those some: lines of (user,item) and items, tabs between", 0, 0},
-        {"negatives", OPTION_INT, &s.negatives, "N", "without a file: random ones", 1, 1e6},
-        {"seed", OPTION_INT, &s.seed, "N", "of the random ones", 0, 1e15},
+         "of sampled: lines of (user,item) and items to rank it\namong, tabs between", 0, 0},
+        {"negatives", OPTION_INT, &s.negatives, "N", "of sampled: items to draw for each test item", 1, 1e6},
+        {"seed", OPTION_INT, &s.seed, "N", "of the drawing", 0, 1e15},
         {"relevant", OPTION_REAL, &s.relevant, "X",
-         "rank test items of ratings from X on", -INFINITY, 1e30},
+         "what users go for are test ratings from X on", -INFINITY, 1e30},
         {"at", OPTION_TEXT, &s.at, "LIST", "metrics of the first k items, for each k", 0, 0},
         {"threads", OPTION_INT, &s.threads, "N", "0: one a physical core", 0, 1024},
         {"json", OPTION_FLAG, &s.as_json, NULL, "print the results as JSON", 0, 0},

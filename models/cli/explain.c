@@ -62,11 +62,11 @@ static void print_text(const explanation *e)
     printf("%9.4f  for a typical user\n", e->base);
     for (int64_t i = 0; i < e->shown; i++) {
         const int64_t row = e->top[i].item;
-        printf("%+9.4f  his rating of %g of %s\n", e->part[row], (double)e->seen.rating[row],
+        printf("%+9.4f  for the rating %g of %s\n", e->part[row], (double)e->seen.rating[row],
                name_of(r, e->seen.item[row]));
     }
     if (e->seen.count > e->shown)
-        printf("%+9.4f  his %lld other ratings\n", e->others,
+        printf("%+9.4f  for %lld other ratings\n", e->others,
                (long long)(e->seen.count - e->shown));
     printf("%+9.4f  not explained\n", e->rest);
 }

@@ -10,39 +10,46 @@
 #include "models/cli/recommender.h"
 #include "models/cli/titles.h"
 
+enum { NAME_SIZE = 32 };
+
 /* The next name of "a,b,c" into `name`; false after the last one. */
-static bool next_column(const char **rest, char name[32])
+static bool next_column(const char **rest, char name[NAME_SIZE])
 {
     const size_t length = strcspn(*rest, ",");
     if (!**rest)
         return false;
-    snprintf(name, 32, "%.*s", (int)length, *rest);
+    snprintf(name, NAME_SIZE, "%.*s", (int)length, *rest);
     *rest += length + ((*rest)[length] == ',');
     return true;
 }
 
 static void print_history(const recommender *r)
 {
-    char name[32];
-    const char *rest = r->history_columns;
-    const int64_t columns = tg_size(r->history, 1);
-    const float *value = r->history->data;
+    enum { WIDTH = 10, MAX_COLUMNS = 16 };
+    char name[NAME_SIZE];
+    int width[MAX_COLUMNS], columns = 0;
     printf("\nepoch");
-    while (next_column(&rest, name))
-        printf("  %10s", name);
+    for (const char *rest = r->history_columns; columns < MAX_COLUMNS && next_column(&rest, name);) {
+        const int length = (int)strlen(name);
+        width[columns] = length > WIDTH ? length : WIDTH;
+        printf("  %*s", width[columns++], name);
+    }
     putchar('\n');
     for (int64_t epoch = 0; epoch < tg_size(r->history, 0); epoch++) {
         printf("%5lld", (long long)epoch + 1);
-        for (int64_t c = 0; c < columns; c++)
-            printf("  %10.4f", (double)*value++);
+        for (int c = 0; c < columns; c++)
+            printf("  %*.4f", width[c], tg_get(r->history, epoch, c));
         putchar('\n');
     }
 }
 
 static void print_text(const recommender *r)
 {
-    printf("model     %s, %lld factors, dropout %g, %lld parameters\n", r->model->name,
-           (long long)r->options.factors, r->options.dropout,
+    char layers[LAYERS_TEXT];
+    format_layers(&r->options, layers);
+    printf("model     %s%s, %lld factors%s%s, dropout %g, %lld parameters\n", r->model->name,
+           r->model->has_biases ? " with biases" : "", (long long)r->options.factors,
+           *layers ? ", layers " : "", layers, r->options.dropout,
            (long long)tg_module_parameter_count(r->module));
     if (r->task == TASK_RATING)
         printf("task      rating: predicts ratings of %g to %g, mean %.4f%s\n", r->rating_low,
@@ -55,22 +62,20 @@ static void print_text(const recommender *r)
            (long long)titles_known(r->titles, r->items.count),
            (long long)titles_known(r->genres, r->items.count));
     if (r->settings)
-        printf("made by   %s\n", r->settings);
+        printf("made by   ncf train %s\n", r->settings + strspn(r->settings, " "));
     if (r->history)
         print_history(r);
 }
 
 static void json_history(json *j, const recommender *r)
 {
-    char name[32];
+    char name[NAME_SIZE];
     const char *rest = r->history_columns;
-    const int64_t columns = tg_size(r->history, 1);
-    const float *value = r->history->data;
     json_object(j, "history");
-    for (int64_t c = 0; c < columns && next_column(&rest, name); c++) {
+    for (int64_t c = 0; next_column(&rest, name); c++) {
         json_list(j, name);
         for (int64_t epoch = 0; epoch < tg_size(r->history, 0); epoch++)
-            json_number(j, NULL, (double)value[epoch * columns + c]);
+            json_number(j, NULL, tg_get(r->history, epoch, c));
         json_close(j);
     }
     json_close(j);
@@ -78,9 +83,13 @@ static void json_history(json *j, const recommender *r)
 
 static void print_json(const recommender *r)
 {
+    char layers[LAYERS_TEXT];
     json j = json_begin(stdout);
     json_string(&j, "model", r->model->name);
     json_integer(&j, "factors", r->options.factors);
+    if (*format_layers(&r->options, layers))
+        json_string(&j, "layers", layers);
+    json_boolean(&j, "biases", r->model->has_biases);
     json_number(&j, "dropout", r->options.dropout);
     json_integer(&j, "parameters", tg_module_parameter_count(r->module));
     json_string(&j, "task", r->task == TASK_RATING ? "rating" : "ranking");
@@ -94,7 +103,7 @@ static void print_json(const recommender *r)
     json_integer(&j, "titles", titles_known(r->titles, r->items.count));
     json_integer(&j, "genres", titles_known(r->genres, r->items.count));
     if (r->settings)
-        json_string(&j, "settings", r->settings);
+        json_string(&j, "settings", r->settings + strspn(r->settings, " "));
     if (r->history)
         json_history(&j, r);
     json_end(&j);

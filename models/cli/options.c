@@ -159,6 +159,19 @@ static const char *format_left(const option *o, char text[LEFT_SIZE])
     return text;
 }
 
+/* A text whose further lines begin at the column `indent`. */
+static void print_indented(const char *text, int indent)
+{
+    size_t length = strcspn(text, "\n");
+    printf("%.*s", (int)length, text);
+    while (text[length]) {
+        text += length + 1;
+        text += strspn(text, " ");
+        length = strcspn(text, "\n");
+        printf("\n%*s%.*s", indent, "", (int)length, text);
+    }
+}
+
 static void print_help(const usage *u)
 {
     char left[LEFT_SIZE], text[32];
@@ -172,9 +185,10 @@ static void print_help(const usage *u)
         const option *o = &u->option[i];
         const bool is_choice = o->kind == OPTION_CHOICE;
         const char *value = format_value(o, text, sizeof text);
-        printf("  %-*s  %s%s%s%s%s%s\n", width, format_left(o, left), is_choice ? o->operand : "",
-               is_choice && *o->help ? "; " : "", o->help, *value ? " [" : "", value,
-               *value ? "]" : "");
+        printf("  %-*s  %s%s", width, format_left(o, left), is_choice ? o->operand : "",
+               is_choice && *o->help ? "; " : "");
+        print_indented(o->help, width + 4);
+        printf("%s%s%s\n", *value ? " [" : "", value, *value ? "]" : "");
     }
     printf("  %-*s  this help\n", width, "--help");
 }

@@ -229,7 +229,7 @@ int recommend_command(int argc, char **argv)
         {"n", OPTION_INT, &s.n, "N", "items a user", 1, 1e9},
         {"min-ratings", OPTION_INT, &s.min_ratings, "N",
          "items with at least N training ratings", 0, 1e9},
-        {"include-seen", OPTION_FLAG, &s.include_seen, NULL, "items that he has rated, too", 0, 0},
+        {"include-seen", OPTION_FLAG, &s.include_seen, NULL, "items that the user has rated, too", 0, 0},
         {"json", OPTION_FLAG, &s.as_json, NULL, "print a JSON object a user, each in a line", 0, 0},
     };
     const usage u = {"ncf recommend --load FILE --user ID [OPTION...]",

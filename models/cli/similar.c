@@ -83,8 +83,10 @@ int similar_command(int argc, char **argv)
         {"json", OPTION_FLAG, &as_json, NULL, "print a JSON object", 0, 0},
     };
     const usage u = {"ncf similar --load FILE --item ID|TITLE [OPTION...]",
-                     "Print the items whose vectors in the model point in nearly the same direction: "
-                     "item, cosine, and\nthe title where it is known, tabs between.",
+                     "Print the items whose vectors point most nearly where this one's does: item, "
+                     "cosine, and the\ntitle where it is known, tabs between. The vectors are those "
+                     "that the model multiplies with a\nuser's; mlp and simplecf have none, and "
+                     "the inputs of their networks say less.",
                      table, sizeof table / sizeof *table, NULL};
     const char *operand;
     const parsed p = parse_options(&u, argc, argv, &operand);
