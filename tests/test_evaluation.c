@@ -8,6 +8,7 @@
 #include "models/cli/baselines.h"
 #include "models/cli/evaluation.h"
 #include "models/cli/json_text.h"
+#include "tests/program.h"
 #include "tests/small_recommender.h"
 
 static char path[] = "/tmp/tapegrad-lists-XXXXXX";
@@ -27,14 +28,6 @@ static void tear_down(void)
 
 TestSuite(evaluation, .init = set_up, .fini = tear_down);
 
-static void write_file(const char *text)
-{
-    FILE *file = fopen(path, "wb");
-    cr_assert_not_null(file);
-    fputs(text, file);
-    fclose(file);
-}
-
 /* ---- lists ----------------------------------------------------------------------------------- */
 
 /* Synthetic ids are "1", "2", ...: number plus one. */
@@ -44,7 +37,7 @@ static test_lists full_lists(double relevant)
 {
     asked test;
     test_lists l;
-    write_file(some_tests);
+    write_text(path, some_tests);
     cr_assert_eq(asked_read_ratings(&test, &r, path), TG_OK);
     cr_assert_eq(test_lists_full(&test, relevant, &l), TG_OK);
     asked_release(&test);
@@ -108,21 +101,22 @@ Test(evaluation, drawn_lists__hold_other_items_once)
 Test(evaluation, lists_of_a_file__by_raw_ids)
 {
     test_lists l;
-    left_out out;
-    write_file("(3,5)\t1\t2\t99\t\n(99,5)\t1\n(1, 2)\n(3,77)\t4\n");
-    cr_assert_eq(test_lists_read(&r, path, &l, &out), TG_OK, "%s", tg_last_error()->message);
+    left_out missing;
+    write_text(path, "(3,5)\t1\t2\t99\t\n(99,5)\t1\n(1, 2)\n(3,77)\t4\n");
+    cr_assert_eq(test_lists_read(&r, path, &l, &missing), TG_OK, "%s", tg_last_error()->message);
     cr_assert_eq(l.user.count, 2);
     const list_items list = test_lists_get(&l, 0);
     cr_expect(list.user == 2 && *list.positive == 4 && list.negatives == 2 &&
               list.negative[0] == 0 && list.negative[1] == 1);
     cr_expect(test_lists_get(&l, 1).negatives == 0 && *test_lists_get(&l, 1).positive == 1);
-    cr_expect(out.lists == 2 && out.all_lists == 4 && out.negatives == 1 && out.all_negatives == 3);
+    cr_expect(missing.lists == 2 && missing.all_lists == 4 && missing.negatives == 1 &&
+              missing.all_negatives == 3);
     test_lists_release(&l);
     static const char *const wrong[] = {"3,5\t1\n", "(35)\t1\n", "(,5)\t1\n", "(3,)\t1\n",
                                         "(3,5\t1\n"};
     for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
-        write_file(wrong[i]);
-        cr_expect_eq(test_lists_read(&r, path, &l, &out), TG_EFORMAT, "%s", wrong[i]);
+        write_text(path, wrong[i]);
+        cr_expect_eq(test_lists_read(&r, path, &l, &missing), TG_EFORMAT, "%s", wrong[i]);
         cr_expect_not_null(strstr(tg_last_error()->message, ":1: '"), "%s",
                            tg_last_error()->message);
         cr_expect_eq(l.user.count, 0);
@@ -138,7 +132,7 @@ static test_lists many_lists(void)
     for (int user = 1; user < 40; user += 3)
         for (int k = 0; k < 1 + user % 4; k++)
             to += sprintf(to, "%d %d 5\n", user + 1, 1 + (user * 7 + k * 11) % 30);
-    write_file(text);
+    write_text(path, text);
     asked test;
     test_lists l;
     cr_assert_eq(asked_read_ratings(&test, &r, path), TG_OK);
@@ -218,7 +212,7 @@ Test(evaluation, sampled_ranking__among_all_items_is_full_ranking)
 {
     test_lists full, all_others;
     asked test;
-    write_file("1 30 5\n2 29 5\n7 3 1\n12 14 4\n");
+    write_text(path, "1 30 5\n2 29 5\n7 3 1\n12 14 4\n");
     cr_assert_eq(asked_read_ratings(&test, &r, path), TG_OK);
     cr_assert_eq(test_lists_full(&test, -INFINITY, &full), TG_OK);
     cr_assert_eq(test_lists_draw(&r, &full, 1000, 1, &all_others), TG_OK);
@@ -262,7 +256,7 @@ Test(evaluation, baselines__worked_by_hand)
     recommender small = {0};
     tg_dataset ratings;
     baselines b;
-    write_file("a x 5\na y 3\nb x 4\n"); /* mean 4 */
+    write_text(path, "a x 5\na y 3\nb x 4\n"); /* mean 4 */
     cr_assert_eq(tg_ratings_read(path, &small.users, &small.items, &ratings), TG_OK);
     recommender_set_ratings(&small, &ratings);
     cr_assert_eq(baselines_make(&small, &b), TG_OK);
@@ -297,7 +291,7 @@ Test(json_text, writes__what_the_header_shows_escaped)
     json_boolean(&j, "yes", true);
     json_end(&j);
     fclose(file);
-    cr_expect_str_eq(text, "{\"user\":\"al\\\"i\\\\ce\\u0009\\u007f\xC3\xA9\",\"items\":[50,{},0.1],"
-                           "\"none\":[],\"bad\":null,\"yes\":true}\n");
+    cr_expect_str_eq(text, "{\"user\":\"al\\\"i\\\\ce\\u0009\\u007f\xC3\xA9\","
+                           "\"items\":[50,{},0.1],\"none\":[],\"bad\":null,\"yes\":true}\n");
     free(text);
 }

@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "models/cli/titles.h"
+#include "tests/program.h"
 
 static char path[] = "/tmp/tapegrad-titles-XXXXXX";
 static tg_ids items;
@@ -29,12 +30,9 @@ static void tear_down(void)
 
 TestSuite(titles, .init = set_up, .fini = tear_down);
 
-static tg_status read_text(const char *text)
+static tg_status read_titles(const char *text)
 {
-    FILE *file = fopen(path, "wb");
-    cr_assert_not_null(file);
-    fputs(text, file);
-    fclose(file);
+    write_text(path, text);
     titles_free(titles, items.count);
     titles_free(genres, items.count);
     return titles_read(path, &items, &titles, &genres);
@@ -43,7 +41,7 @@ static tg_status read_text(const char *text)
 /* The titles of items 1, 3, 2 with what stands in it, and their genres. */
 static void expect_texts(const char *text, const char *const expected[6])
 {
-    cr_assert_eq(read_text(text), TG_OK, "%s", tg_last_error()->message);
+    cr_assert_eq(read_titles(text), TG_OK, "%s", tg_last_error()->message);
     for (int i = 0; i < 3; i++) {
         cr_expect_str_eq(titles[i], expected[i]);
         cr_expect_str_eq(genres ? genres[i] : "", expected[3 + i]);
@@ -52,7 +50,7 @@ static void expect_texts(const char *text, const char *const expected[6])
 
 Test(titles, u_item__has_latin_1_and_flags)
 {
-    expect_texts("1|Toy Story (1995)|01-Jan-1995||http://x?a|0|0|0|1|1|1|0|0|0|0|0|0|0|0|0|0|0|0|0\n"
+    expect_texts("1|Toy Story (1995)|01-Jan-1995||http://x|0|0|0|1|1|1|0|0|0|0|0|0|0|0|0|0|0|0|0\n"
                  "4|Unknown item|||h|1|0|0|0|0|0|0|0|0|0|0|0|0|0|0|0|0|0|0\n"
                  "2|Mis\xE9rables, Les (1995)|||h|0|0|0|0|0|0|0|0|1|0|0|0|1|0|0|0|0|0|0\n",
                  (const char *[]){"Toy Story (1995)", "", "Mis\xC3\xA9rables, Les (1995)",
@@ -73,7 +71,8 @@ Test(titles, movies_dat__has_colons)
 Test(titles, movies_csv__has_a_header_and_quotes)
 {
     expect_texts("\xEF\xBB\xBFmovieId,title,genres\n1,Toy Story (1995),Animation|Comedy\n\n"
-                 "3,\"American President, The (1995)\",Comedy\n2,\"\"\"Q\"\"\",(no genres listed)\n",
+                 "3,\"American President, The (1995)\",Comedy\n"
+                 "2,\"\"\"Q\"\"\",(no genres listed)\n",
                  (const char *[]){"Toy Story (1995)", "American President, The (1995)", "\"Q\"",
                                   "Animation|Comedy", "Comedy", ""});
     expect_texts("1,Toy Story (1995)\n3,Heat\n",
@@ -98,7 +97,7 @@ Test(titles, mistakes__are_named_with_their_line)
         {"", ":0: no title of any of the 3 items"},
     };
     for (size_t i = 0; i < sizeof mistakes / sizeof *mistakes; i++) {
-        cr_expect_eq(read_text(mistakes[i].text), TG_EFORMAT);
+        cr_expect_eq(read_titles(mistakes[i].text), TG_EFORMAT);
         cr_expect_not_null(strstr(tg_last_error()->message, mistakes[i].message), "%s",
                            tg_last_error()->message);
         cr_expect(titles == NULL && genres == NULL);

@@ -1,5 +1,5 @@
 /*
- * asked.h: pairs of user and item that a saved model is asked about, by raw ids that it may not know
+ * asked.h: pairs of user and item that a model is asked about, by raw ids that it may not know
  */
 #ifndef NCF_ASKED_H
 #define NCF_ASKED_H

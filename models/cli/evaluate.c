@@ -114,8 +114,8 @@ static tg_status read_lists(const settings *s, const recommender *r, test_lists 
     left_out out;
     const tg_status status = test_lists_read(r, s->negatives_file, lists, &out);
     if (status == TG_OK && out.lists)
-        say("%s: %lld of %lld lines are of a user or an item that the model does not know; they are "
-            "left out", s->negatives_file, (long long)out.lists, (long long)out.all_lists);
+        say("%s: %lld of %lld lines are of a user or an item that the model does not know; they "
+            "are left out", s->negatives_file, (long long)out.lists, (long long)out.all_lists);
     if (status == TG_OK && out.negatives)
         say("%s: %lld of %lld items to rank among are not known to the model; they are left out",
             s->negatives_file, (long long)out.negatives, (long long)out.all_negatives);
@@ -159,7 +159,8 @@ static tg_status measure_ranking(const settings *s, const recommender *r, const 
     out->lists = lists.user.count;
     if (!out->lists)
         status = tg_failure(TG_EFORMAT, "%s: nothing to rank; expected items, of users and items "
-                            "that the model knows%s", s->negatives_file ? s->negatives_file : s->test,
+                            "that the model knows%s",
+                            s->negatives_file ? s->negatives_file : s->test,
                             isfinite(s->relevant) ? ", rated as --relevant says" : "");
     if (status == TG_OK)
         status = rank_by_model(s, r, &lists, &out->model);
@@ -208,11 +209,12 @@ static void print_ranking(const settings *s, const results *out, const char *mod
 {
     const bool is_full = strcmp(s->ranking, "full") == 0;
     if (is_full)
-        printf("full ranking: the test items of %lld users, each user's among all that the user has "
-               "not rated\nin training, %.1f on average\n", (long long)out->lists, out->model.length);
+        printf("full ranking: the test items of %lld users, each user's among all that the user "
+               "has not rated\nin training, %.1f on average\n", (long long)out->lists,
+               out->model.length);
     else
-        printf("sampled ranking: %lld test items, each among %s items, %.1f on average with it; not "
-               "to be\ncompared with full ranking\n", (long long)out->lists,
+        printf("sampled ranking: %lld test items, each among %s items, %.1f on average with it; "
+               "not to be\ncompared with full ranking\n", (long long)out->lists,
                s->negatives_file ? "the file's" : "random", out->model.length);
     printf("%-12s %4s", "", "k");
     for (int m = 0; m < METRICS; m++)
@@ -315,11 +317,12 @@ int evaluate_command(int argc, char **argv)
         {"load", OPTION_TEXT, &s.load, "FILE", "the model, as saved by train --save", 0, 0},
         {"test", OPTION_TEXT, &s.test, "FILE", "ratings to test on, in any format of train", 0, 0},
         {"ranking", OPTION_CHOICE, &s.ranking, "full|sampled|none",
-         "among all items that the user has not rated, or among\nsome, those of a file or drawn ones "
-         "[full]", 0, 0},
+         "among all items that the user has not rated, or among\nsome, those of a file or drawn "
+         "ones [full]", 0, 0},
         {"negatives-file", OPTION_TEXT, &s.negatives_file, "FILE",
          "of sampled: lines of (user,item) and items to rank it\namong, tabs between", 0, 0},
-        {"negatives", OPTION_INT, &s.negatives, "N", "of sampled: items to draw for each test item", 1, 1e6},
+        {"negatives", OPTION_INT, &s.negatives, "N",
+         "of sampled: items to draw for each test item", 1, 1e6},
         {"seed", OPTION_INT, &s.seed, "N", "of the drawing", 0, 1e15},
         {"relevant", OPTION_REAL, &s.relevant, "X",
          "what users go for are test ratings from X on", -INFINITY, 1e30},
@@ -328,8 +331,8 @@ int evaluate_command(int argc, char **argv)
         {"json", OPTION_FLAG, &s.as_json, NULL, "print the results as JSON", 0, 0},
     };
     const usage u = {"ncf evaluate --load FILE --test FILE [OPTION...]",
-                     "Say how well a model predicts test ratings, and where it ranks what the users "
-                     "went for;\nbeside it stand predictors that need no model.",
+                     "Say how well a model predicts test ratings, and where it ranks what users "
+                     "went for; beside it\nstand predictors that need no model.",
                      table, sizeof table / sizeof *table, NULL};
     const char *operand;
     const parsed p = parse_options(&u, argc, argv, &operand);

@@ -25,7 +25,7 @@ typedef struct evaluation {
     double length;             /* of the lists, mean */
 } evaluation;
 
-/* Items that a user has rated in training are left out of full lists, but for positives. `cut` is k,
+/* Items that a user has rated in training are left out of full lists, but for positives. cut is k,
  * `cuts` of them, rising. The same numbers for any number of threads. TG_ENOMEM on failure. */
 tg_status evaluate_lists(const recommender *r, const test_lists *lists, score_source source,
                          const int64_t *cut, int cuts, evaluation *e);

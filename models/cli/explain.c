@@ -157,12 +157,12 @@ int explain_command(int argc, char **argv)
         {"json", OPTION_FLAG, &as_json, NULL, "print a JSON object", 0, 0},
     };
     const usage u = {"ncf explain --load FILE --user ID --item ID|TITLE [OPTION...]",
-                     "Say what each of a user's training ratings adds to a prediction for him, in "
-                     "units of it.\nThe model is taken as linear in the user's vector near where it "
-                     "is, and the vector as the\nmost likely one given his ratings: then a "
-                     "prediction is that for a typical user, and for each\nrating a weight times "
-                     "what sets it apart from a typical user's (Hu, Koren and Volinsky 2008,\n"
-                     "section 5). What that leaves of the prediction is shown as not explained.",
+                     "Say what each of a user's training ratings adds to a prediction, in units of "
+                     "it. The model is\ntaken as linear in the user's vector near where it is, and "
+                     "the vector as the most likely one\ngiven the ratings: then a prediction is "
+                     "that for a typical user, and for each rating a weight\ntimes what sets it "
+                     "apart from a typical user's (Hu, Koren and Volinsky 2008, section 5). What\n"
+                     "that leaves of the prediction is shown as not explained.",
                      table, sizeof table / sizeof *table, NULL};
     const char *operand;
     const parsed p = parse_options(&u, argc, argv, &operand);

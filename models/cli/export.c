@@ -77,7 +77,7 @@ int export_command(int argc, char **argv)
     };
     const usage u = {"ncf export --load FILE [OPTION...]",
                      "Write the vectors of all users or items, those of a model's several tables "
-                     "beside each other;\nwhich columns are which table's is said on standard error.",
+                     "beside each other;\nstandard error says which columns are which table's.",
                      table, sizeof table / sizeof *table, NULL};
     const char *operand;
     const parsed p = parse_options(&u, argc, argv, &operand);

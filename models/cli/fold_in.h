@@ -5,13 +5,13 @@
  *
  *     sum_j (r_j - f(u, j))^2 / (2 noise) + sum_d (u_d - mean_d)^2 / (2 variance_d)
  *
- * smallest, where f is the model, noise its mean squared error on the training ratings, and mean and
- * variance are those of the trained users' vectors. So a user with few ratings is a typical user
- * who differs as far as his ratings say. For a model trained for ranking the first sum is the cross
- * entropy of his items, and of all others weighted to four times theirs.
+ * smallest, where f is the model, noise its mean squared error on the training ratings, and mean
+ * and variance are those of the trained users' vectors. So a user with few ratings is a typical
+ * user who differs as far as his ratings say. For a model trained for ranking the first sum is the
+ * cross entropy of his items, and of all others weighted to four times theirs.
  *
  * The minimum is found by Gauss and Newton's method: with f linear in u near the last one,
- * f(u, j) = f(u', j) + g_j (u - u'), the best u solves a linear system, here by conjugate gradients.
+ * f(u, j) = f(u', j) + g_j (u - u'), the best u solves a linear system (by conjugate gradients).
  * No random number is drawn.
  *
  * The linear model also says what each rating does to the prediction of an item i: with
@@ -39,7 +39,7 @@ void fold_in_release(fold_in *f);
 /* Set the vector to the one that fits the ratings (of distinct items, rising); how it went. */
 typedef struct fitted {
     int steps;
-    const char *measure;  /* "RMSE" of the ratings; of a model that ranks "cross entropy", as above */
+    const char *measure;  /* "RMSE" of the ratings, or "cross entropy" as above */
     double before, after; /* for the typical user, and for the fit */
 } fitted;
 tg_status fold_in_fit(fold_in *f, seen_items ratings, fitted *how);

@@ -29,7 +29,8 @@ static void print_history(const recommender *r)
     char name[NAME_SIZE];
     int width[MAX_COLUMNS], columns = 0;
     printf("\nepoch");
-    for (const char *rest = r->history_columns; columns < MAX_COLUMNS && next_column(&rest, name);) {
+    const char *rest = r->history_columns;
+    while (columns < MAX_COLUMNS && next_column(&rest, name)) {
         const int length = (int)strlen(name);
         width[columns] = length > WIDTH ? length : WIDTH;
         printf("  %*s", width[columns++], name);
@@ -118,7 +119,7 @@ int info_command(int argc, char **argv)
         {"json", OPTION_FLAG, &as_json, NULL, "print a JSON object", 0, 0},
     };
     const usage u = {"ncf info --load FILE [--json]",
-                     "Print what a model is, what it was trained on and how, and how training went.",
+                     "Print what a model is, what it was trained on and how, and how that went.",
                      table, sizeof table / sizeof *table, NULL};
     const char *operand;
     const parsed p = parse_options(&u, argc, argv, &operand);

@@ -27,8 +27,8 @@ static int print_help(void)
     puts("usage: ncf COMMAND [OPTION...]\n");
     for (int i = 0; i < COMMANDS; i++)
         printf("  %-10s %s\n", commands[i].name, commands[i].summary);
-    puts("\n`ncf COMMAND --help` lists the options of a command with their defaults; `ncf --version`\n"
-         "prints the version. Two commands to begin with:\n\n"
+    puts("\n`ncf COMMAND --help` lists a command's options with their defaults; `ncf --version` "
+         "prints the\nversion. Two commands to begin with:\n\n"
          "  ncf train --data ratings.csv --titles movies.csv --save model.safetensors\n"
          "  ncf recommend --load model.safetensors --user 1");
     return EXIT_DONE;

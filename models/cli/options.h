@@ -34,16 +34,16 @@ typedef struct usage {
 
 typedef enum parsed { PARSED, PARSED_HELP, PARSED_WRONG } parsed;
 
-/* Set the options' values from `--name value`, `--name=value`, `--name`, `-n value`; *operand is the word that
- * is no option, or NULL. --help prints the help on stdout (PARSED_HELP). A mistake is said on
- * stderr in one line (PARSED_WRONG). */
+/* Set the options' values from `--name value`, `--name=value`, `--name`, `-n value`; *operand is
+ * the word that is no option, or NULL. --help prints the help on stdout (PARSED_HELP). A mistake is
+ * said on stderr in one line (PARSED_WRONG). */
 parsed parse_options(const usage *u, int argc, char **argv, const char **operand);
 
 /* The words that would set the first `count` options as they are, as one types them in a shell; the
  * caller frees them. NULL where there is no memory. */
 char *format_settings(const usage *u, int count);
 
-/* Set the options' values from such words, which are cut into pieces and must outlive the values. */
+/* Set the options' values from such words, which are cut in pieces and must outlive the values. */
 parsed parse_settings(const usage *u, char *words);
 
 /* Print all options' settings on stderr. */

@@ -123,8 +123,9 @@ static tg_status fold_in_user(const shop *s, fold_in *f, const char *user, seen_
         status = user_model_score(&f->user, s->score);
     if (status != TG_OK)
         return status;
-    fprintf(stderr, "user %s: fitted to %lld ratings in %d steps: %s %.4f, for a typical user %.4f\n",
-            user, (long long)ratings.count, how.steps, how.measure, how.after, how.before);
+    fprintf(stderr,
+            "user %s: fitted to %lld ratings in %d steps: %s %.4f, for a typical user %.4f\n", user,
+            (long long)ratings.count, how.steps, how.measure, how.after, how.before);
     print_best(s, user, ratings);
     return TG_OK;
 }
@@ -229,11 +230,12 @@ int recommend_command(int argc, char **argv)
         {"n", OPTION_INT, &s.n, "N", "items a user", 1, 1e9},
         {"min-ratings", OPTION_INT, &s.min_ratings, "N",
          "items with at least N training ratings", 0, 1e9},
-        {"include-seen", OPTION_FLAG, &s.include_seen, NULL, "items that the user has rated, too", 0, 0},
+        {"include-seen", OPTION_FLAG, &s.include_seen, NULL,
+         "items that the user has rated, too", 0, 0},
         {"json", OPTION_FLAG, &s.as_json, NULL, "print a JSON object a user, each in a line", 0, 0},
     };
     const usage u = {"ncf recommend --load FILE --user ID [OPTION...]",
-                     "Print the best items for a user: user, item, predicted rating (or score), and "
+                     "Print the best items for a user: user, item, predicted rating or score, and "
                      "the title where\nit is known, tabs between. Users of --ratings are fitted to "
                      "their ratings there, without\nchanging the model.",
                      table, sizeof table / sizeof *table, NULL};

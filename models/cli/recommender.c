@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "models/cli/titles.h"
+
 void recommender_build(recommender *r)
 {
     r->module = r->model->create(r->users.count, r->items.count, r->options);
@@ -35,18 +37,11 @@ bool parse_layers(const char *text, model_options *o)
     return count == 0 || (count >= 2 && o->layer[0] % 2 == 0);
 }
 
-static void free_texts(char **texts, int64_t count)
-{
-    for (int64_t i = 0; i < count && texts; i++)
-        free(texts[i]);
-    free(texts);
-}
-
 void recommender_release(recommender *r)
 {
     tg_module_free(r->module);
-    free_texts(r->titles, r->items.count);
-    free_texts(r->genres, r->items.count);
+    titles_free(r->titles, r->items.count);
+    titles_free(r->genres, r->items.count);
     tg_ids_release(&r->users);
     tg_ids_release(&r->items);
     tg_free(r->seen_start);

@@ -84,9 +84,9 @@ int similar_command(int argc, char **argv)
     };
     const usage u = {"ncf similar --load FILE --item ID|TITLE [OPTION...]",
                      "Print the items whose vectors point most nearly where this one's does: item, "
-                     "cosine, and the\ntitle where it is known, tabs between. The vectors are those "
-                     "that the model multiplies with a\nuser's; mlp and simplecf have none, and "
-                     "the inputs of their networks say less.",
+                     "cosine, and the\ntitle where it is known, tabs between. The vectors are "
+                     "those that the model multiplies with a\nuser's; mlp and simplecf have none, "
+                     "and the inputs of their networks say less.",
                      table, sizeof table / sizeof *table, NULL};
     const char *operand;
     const parsed p = parse_options(&u, argc, argv, &operand);

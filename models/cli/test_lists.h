@@ -1,5 +1,5 @@
 /*
- * test_lists.h: lists to be ranked: which items are a user's (the positives), and among which others
+ * test_lists.h: lists to be ranked: items of a user (the positives), and among which others
  *
  * Full: every item that he has not rated in training stands on his list, beside his test items.
  * Sampled: some items were drawn for every test item, as He et al. 2017 drew 99, and it is ranked
@@ -46,8 +46,9 @@ tg_status test_lists_of_pairs(asked_pair *pair, int64_t count, test_lists *l);
 tg_status test_lists_draw(const recommender *r, const test_lists *full, int64_t count,
                           uint64_t seed, test_lists *l);
 
-/* Lists of a file: `(user,item) <tab> item <tab> item ...` with raw ids, as He et al. published them.
- * Lines of a user or positive that the model does not know are left out, as are such negatives. */
+/* Lists of a file: `(user,item) <tab> item <tab> item ...` with raw ids, as He et al. published
+ * them. Lines of a user or positive that the model does not know are left out, as are such
+ * negatives. */
 typedef struct left_out {
     int64_t lists, all_lists, negatives, all_negatives;
 } left_out;

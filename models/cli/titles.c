@@ -94,18 +94,22 @@ static tg_status read_line(reader *r, char *const *field, int fields)
     if (item < 0)
         return TG_OK;
     const tg_status status = set_text(&r->titles[item], field[1]);
-    return status == TG_OK ? set_text(&r->genres[item], genres_of(r, field, fields, flags)) : status;
+    if (status != TG_OK)
+        return status;
+    return set_text(&r->genres[item], genres_of(r, field, fields, flags));
 }
 
 static tg_status read_lines(reader *r)
 {
     char *line, *field[MAX_FIELDS];
     tg_status status;
-    for (bool first = true; (status = tg_lines_next(r->in, &line)) == TG_OK && line; first = false) {
+    for (bool first = true; (status = tg_lines_next(r->in, &line)) == TG_OK && line;) {
         r->kind = first ? separator_of(line) : r->kind;
         const int found = tg_fields(r->kind, line, field, MAX_FIELDS);
         const int fields = found > MAX_FIELDS ? MAX_FIELDS : found;
-        if (first && is_header(r, field, fields))
+        const bool header = first && is_header(r, field, fields);
+        first = false;
+        if (header)
             continue;
         status = read_line(r, field, fields);
         if (status != TG_OK)

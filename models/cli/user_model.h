@@ -31,7 +31,7 @@ void user_model_release(user_model *u);
 void user_model_set(user_model *u);                /* to the x that is in u->x */
 void user_model_take(user_model *u, int64_t user); /* to a trained user's */
 
-/* What the model gives for items (count): output (count), and slope (count, dim), d output / d x. */
+/* What the model gives for items (count): output (count); slope (count, dim) is d output / d x. */
 void user_model_run(user_model *u, const int64_t *item, int64_t count, double *output,
                     float *slope);
 
