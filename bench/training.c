@@ -115,7 +115,7 @@ static double step_microseconds(int64_t rows, const char *optimizer)
     if (!took)
         exit(1);
     tg_manual_seed(10);
-    ncf *m = ncf_new(rows, ITEMS, DIM, 0.5);
+    ncf *m = ncf_new(rows, ITEMS, (model_options){.factors = DIM, .dropout = 0.5});
     tg_optimizer *opt = strcmp(optimizer, "adam") == 0 ? tg_adam(m, .catch_up = true)
                                                        : tg_sparse_adam(m, 0);
     tg_rng rng = {.seed = 3};
@@ -165,7 +165,7 @@ static double score_rate(void)
     static float score[ITEMS];
     tg_manual_seed(10);
     const rating_model *model = rating_model_find("ncf");
-    tg_module *m = model->create(USERS, ITEMS, 32, 0.5);
+    tg_module *m = model->create(USERS, ITEMS, (model_options){.factors = 32});
     double least = 1e9;
     for (int round = 0; round < 3; round++) {
         const double start = seconds_now();
