@@ -161,7 +161,8 @@ Test(use, evaluate__relevant_and_unknown)
     cr_assert_eq(ncf("evaluate --load m --test t --relevant 4"), 0, "%s", err);
     cr_expect_not_null(strstr(out, "full ranking: the test items of 1 users"), "%s", out);
     cr_expect_not_null(strstr(err, "2 of 4 pairs have a user or an item that the model does not "
-                                   "know (first: user 7); predicted for them: the mean"), "%s",
+                                   "know (first: user 7); predicted for them: the mean "
+                                   "training rating, 3.000000; left out of the ranking\n"), "%s",
                        err);
     expect_complaint(ncf("evaluate --load m --test r --relevant 6"), 1,
                      "r: nothing to rank; expected items, of users and items that the model knows, "

@@ -102,7 +102,7 @@ tg_status asked_predict(const asked *a, const recommender *r, float *prediction)
                                  (long long)a->rows.count);
 }
 
-int64_t asked_say_unknown(const asked *a, const recommender *r)
+int64_t asked_say_unknown(const asked *a, const recommender *r, const char *more)
 {
     int64_t unknown = 0, first = 0;
     for (int64_t i = a->rows.count - 1; i >= 0; i--)
@@ -118,8 +118,8 @@ int64_t asked_say_unknown(const asked *a, const recommender *r)
     if (r->task == TASK_RATING)
         snprintf(instead, sizeof instead, "the mean training rating, %.6f", r->rating_mean);
     say("%lld of %lld pairs have a user or an item that the model does not know (first: %s %s); "
-        "predicted for them: %s", (long long)unknown, (long long)a->rows.count,
+        "predicted for them: %s%s", (long long)unknown, (long long)a->rows.count,
         is_user ? "user" : "item", tg_ids_name(is_user ? &a->users : &a->items, number[first]),
-        instead);
+        instead, more);
     return unknown;
 }

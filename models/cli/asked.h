@@ -29,8 +29,8 @@ bool asked_is_known(const asked *a, int64_t i);
  * training rating, and no number where the model does not predict ratings. */
 tg_status asked_predict(const asked *a, const recommender *r, float *prediction);
 
-/* How many pairs the model does not know, said on stderr with the first of them and what becomes of
- * them. */
-int64_t asked_say_unknown(const asked *a, const recommender *r);
+/* How many pairs the model does not know, said on stderr with the first of them, what is predicted
+ * for them, and what the caller adds to that. */
+int64_t asked_say_unknown(const asked *a, const recommender *r, const char *more);
 
 #endif

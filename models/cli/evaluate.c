@@ -294,15 +294,16 @@ static void print_results(const settings *s, const recommender *r, const results
 static tg_status evaluate(const settings *s, const recommender *r, const asked *test)
 {
     results out = {.ratings = test->rows.count};
+    const bool is_ranked = strcmp(s->ranking, "none") != 0;
     baselines b;
     tg_status status = baselines_make(r, &b);
     if (status != TG_OK)
         return status;
     if (s->test)
-        out.unknown = asked_say_unknown(test, r);
+        out.unknown = asked_say_unknown(test, r, is_ranked ? "; left out of the ranking" : "");
     if (s->test && r->task == TASK_RATING)
         status = measure_errors(test, r, &b, &out);
-    if (status == TG_OK && strcmp(s->ranking, "none") != 0)
+    if (status == TG_OK && is_ranked)
         status = measure_ranking(s, r, test, &b, &out);
     if (status == TG_OK)
         print_results(s, r, &out);

@@ -38,7 +38,7 @@ static tg_status predict(const asked *a, const recommender *r, bool as_json)
         return tg_failure(TG_ENOMEM, "no memory for %lld predictions", (long long)a->rows.count);
     const tg_status status = asked_predict(a, r, prediction);
     if (status == TG_OK) {
-        asked_say_unknown(a, r);
+        asked_say_unknown(a, r, "");
         for (int64_t i = 0; i < a->rows.count; i++)
             print_pair(a, r, i, (double)prediction[i], as_json);
     }
