@@ -299,6 +299,30 @@ Test(use, recommend__to_new_users)
     expect_complaint(ncf("recommend --load m --ratings titles"), 1, "titles:1: ");
 }
 
+/* What `ncf --help` tells a newcomer to type. */
+Test(use, recommend__after_train_on_csv_files_with_titles)
+{
+    char ratings[1 << 14] = "userId,movieId,rating,timestamp\n", *to = ratings + strlen(ratings);
+    for (int user = 1; user <= 30; user++)
+        for (int k = 0; k < 6; k++)
+            to += sprintf(to, "%d,%d,%d.5,%d\n", user, 100 + (user + k * 3) % 20, k % 5, user + k);
+    write_text("ratings.csv", ratings);
+    char movies[1 << 12] = "movieId,title,genres\n";
+    to = movies + strlen(movies);
+    for (int item = 100; item < 120; item++)
+        to += sprintf(to, "%d,\"Film, The %d (1999)\",Drama|War\n", item, item);
+    write_text("movies.csv", movies);
+    cr_assert_eq(ncf("train --data ratings.csv --titles movies.csv --save model.safetensors"), 0,
+                 "%s", err);
+    cr_assert_eq(ncf("recommend --load model.safetensors --user 1"), 0, "%s", err);
+    cr_expect_eq(lines(out), 10);
+    int item, title;
+    for (const char *line = out; *line; line = strchr(line, '\n') + 1) {
+        cr_assert_eq(sscanf(line, "1\t%d\t%*f\tFilm, The %d (1999)", &item, &title), 2, "%s", line);
+        cr_expect_eq(item, title);
+    }
+}
+
 /* ---- similar, explain ------------------------------------------------------------------------ */
 
 Test(use, similar__by_id_and_by_title)
