@@ -483,7 +483,11 @@ Test(train, preset__sets_what_it_prints_and_options_replace_it)
                                         " --init paper", " --validation leave-one-out"};
     for (size_t i = 0; i < sizeof paper / sizeof *paper; i++)
         cr_expect_not_null(strstr(err, paper[i]), "%s in %s", paper[i], err);
-    cr_assert_eq(ncf("train --data r --preset best --epochs 1 --quiet"), 0, "%s", err);
+    cr_assert_eq(ncf("train --data r --preset best --epochs 2 --validation 0.1"), 0, "%s", err);
+    static const char *const best[] = {" --model mf", " --weight-decay 0.13", " --epochs 2",
+                                       " --validation 0.1", " --refit", " --clamp"};
+    for (size_t i = 0; i < sizeof best / sizeof *best; i++)
+        cr_expect_not_null(strstr(err, best[i]), "%s in %s", best[i], err);
 }
 
 Test(train, mistakes__are_named)

@@ -12,11 +12,12 @@ double seconds_now(void)
     return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
 }
 
-progress progress_start(bool quiet, int64_t epochs, int64_t samples)
+progress progress_start(bool quiet, int64_t before, int64_t epochs, int64_t samples)
 {
     return (progress){.quiet = quiet,
                       .is_terminal = isatty(STDERR_FILENO),
                       .epochs = epochs,
+                      .before = before,
                       .samples = samples,
                       .start = seconds_now()};
 }
@@ -28,8 +29,8 @@ void progress_draw(progress *p, int64_t epoch, int64_t done, double loss)
     if (p->quiet || !p->is_terminal || now - p->drawn < 0.1)
         return;
     p->drawn = now;
-    const double all = (double)p->samples * (double)p->epochs;
-    const double behind = (double)p->samples * (double)(epoch - 1) + (double)done;
+    const double all = (double)p->samples * (double)(p->epochs - p->before);
+    const double behind = (double)p->samples * (double)(epoch - 1 - p->before) + (double)done;
     const double rate = behind / fmax(now - p->start, 1e-3);
     const int64_t left = (int64_t)ceil((all - behind) / fmax(rate, 1));
     const int filled = (int)(WIDTH * done / p->samples);

@@ -10,12 +10,13 @@
 typedef struct progress {
     bool quiet, is_terminal;
     int64_t epochs, samples; /* samples of an epoch */
+    int64_t before;          /* epochs that an earlier run has done */
     double start, drawn;     /* seconds: of the run's begin, of the last drawing of the bar */
 } progress;
 
 double seconds_now(void); /* monotonic clock */
 
-progress progress_start(bool quiet, int64_t epochs, int64_t samples);
+progress progress_start(bool quiet, int64_t before, int64_t epochs, int64_t samples);
 
 /* Draw the bar, ten times a second at most: in `epoch` (from 1), `done` samples are behind, their
  * mean loss is given. */

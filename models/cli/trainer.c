@@ -310,7 +310,8 @@ static void say_interrupted(const trainer *t)
 
 int trainer_run(trainer *t)
 {
-    progress bar = progress_start(t->plan->quiet, t->plan->epochs, samples_count(t->samples));
+    const int64_t last = t->plan->stop ? t->plan->stop : t->plan->epochs;
+    progress bar = progress_start(t->plan->quiet, t->epoch, last, samples_count(t->samples));
     int status = t->epoch == 0 ? write_checkpoint(t) : EXIT_DONE;
     catch_interrupt();
     while (status == EXIT_DONE && !is_over(t)) {
