@@ -230,7 +230,7 @@ Test(models, forward__drops_in_training_only)
         const rating_model *model = &rating_models[i];
         double kept[BATCH], twice[BATCH], dropped[BATCH], other[BATCH], again[BATCH];
         tg_manual_seed(10);
-        tg_module *plain = model->create(USERS, ITEMS, (model_options){.factors = 8}); /* no dropout */
+        tg_module *plain = model->create(USERS, ITEMS, (model_options){.factors = 8});
         tg_manual_seed(10);
         tg_module *m = model->create(USERS, ITEMS, (model_options){.factors = 8, .dropout = 0.5});
         run_forward(model, plain, kept);

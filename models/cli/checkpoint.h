@@ -1,10 +1,10 @@
 /*
  * checkpoint.h: training that can go on after an interruption, to the same bits
  *
- * The file, safetensors, holds what the next epoch depends on at the end of one: the parameters, the
- * optimiser's state, the generator's position, the epoch chosen so far with its weights, the
- * history; and the settings, as words. The order of the samples is a function of seed and epoch.
- * What an interrupted epoch had done is done again.
+ * The file, safetensors, is written at the end of an epoch and holds what the next one depends on:
+ * the parameters, the optimiser's state, the generator's position, the epoch chosen so far with its
+ * weights, the history; and the settings, as words. The order of the samples is a function of seed
+ * and epoch. What an interrupted epoch had done is done again.
  */
 #ifndef NCF_CHECKPOINT_H
 #define NCF_CHECKPOINT_H

@@ -116,8 +116,8 @@ static tg_status divide(const char *name, const char *how, int64_t fold, uint64_
     if (d.way == WAY_RANDOM)
         return tg_split_random(all, d.fraction, seed, train, test);
     if (timestamp < 0)
-        return tg_failure(TG_EFORMAT, "%s: the ratings have no timestamps; expected some, to divide "
-                          "them by %s", name, how);
+        return tg_failure(TG_EFORMAT, "%s: the ratings have no timestamps; expected some, to "
+                          "divide them by %s", name, how);
     return tg_split_temporal(all, d.fraction, timestamp, train, test);
 }
 
@@ -163,7 +163,8 @@ static tg_status load_and_split(const data_options *o, uint64_t seed, tg_ids *us
         return status;
     if (o->data)
         say_duplicates(o->data, &source->all);
-    status = divide(name_of(o), o->split, o->fold, seed, &source->all, &source->train, &source->test);
+    status = divide(name_of(o), o->split, o->fold, seed, &source->all, &source->train,
+                    &source->test);
     source->is_synthetic = !o->data;
     if (status == TG_OK && source->is_synthetic)
         status = tg_synthetic_best(users, items, &source->test, defaults, &source->best);

@@ -2,8 +2,8 @@
  * exam.h: what a model is judged by on held-out ratings while it is trained
  *
  *     rating     MAE and RMSE over all of them
- *     ranking    HR@10 and NDCG@10 of each held-out pair among the items that a file gives, or among
- *                99 drawn ones (test_lists.h)
+ *     ranking    HR@10 and NDCG@10 of each held-out pair among the items that a file gives, or
+ *                among 99 drawn ones (test_lists.h)
  */
 #ifndef NCF_EXAM_H
 #define NCF_EXAM_H
@@ -29,9 +29,9 @@ typedef struct exam {
     test_lists lists;  /* of ranking */
 } exam;
 
-/* The exam of `held`, numbers of r's users and items, for the task of *r, whose training ratings are
- * set; both must outlive it. The lists come from the file `negatives`, or are drawn by seed where
- * that is NULL. */
+/* The exam of `held`, numbers of r's users and items, for the task of *r, whose training ratings
+ * are set; both must outlive it. The lists come from the file `negatives`, or are drawn by seed
+ * where that is NULL. */
 tg_status exam_init(exam *e, const recommender *r, const tg_dataset *held, const char *negatives,
                     uint64_t seed);
 void exam_release(exam *e);

@@ -38,8 +38,8 @@ static int copy_layers(const tg_state_dict *to, const recommender *part, const c
         if (own && tg_shape_equal(&own->shape, &from.entry[i].tensor->shape)) {
             tg_copy(own, from.entry[i].tensor);
         } else {
-            say("%s: %s has no counterpart of its shape; expected a model of the same --factors and "
-                "--layers", path, name);
+            say("%s: %s has no counterpart of its shape; expected a model of the same --factors "
+                "and --layers", path, name);
             status = EXIT_FAILED;
         }
     }
@@ -56,10 +56,10 @@ static void join_last_layers(const tg_state_dict *to, const recommender *part[2]
     for (int p = 0; p < 2; p++) {
         tg_state_dict from = tg_module_state_dict(part[p]->module);
         const tg_tensor *w = tg_state_dict_get(&from, "predict_layer.weight"); /* (1, width) */
+        const double b = tg_get(tg_state_dict_get(&from, "predict_layer.bias"), 0);
         for (int64_t i = 0; i < tg_numel(w); i++)
             *weight++ = ((const float *)w->data)[i] / 2;
-        tg_set(bias, tg_get(bias, 0) + tg_get(tg_state_dict_get(&from, "predict_layer.bias"), 0) / 2,
-               0);
+        tg_set(bias, tg_get(bias, 0) + b / 2, 0);
         tg_state_dict_release(&from);
     }
 }

@@ -10,9 +10,10 @@
  *     seen_rating           (n) f32           by rising item, each once, with its last rating
  *     history               (epochs, k) f32: a row an epoch, where there is any
  *
- * and the notes format, model, biases, factors, layers ("64,32"), dropout, task, rating_mean, rating_low, rating_high,
- * clamp, settings, history_columns ("train_loss,test_mae"), titles and genres (a line an item,
- * where known). Ids that are not whole numbers all are notes with an id a line instead.
+ * and the notes format, model, biases, factors, layers ("64,32"), dropout, task, rating_mean,
+ * rating_low, rating_high, clamp, settings, history_columns ("train_loss,test_mae"), titles and
+ * genres (a line an item, where known). Ids that are not whole numbers all are notes with an id a
+ * line instead.
  */
 #ifndef NCF_RECOMMENDER_H
 #define NCF_RECOMMENDER_H

@@ -43,7 +43,8 @@ static int load_recommender(recommender *r, const train_settings *set)
 }
 
 /* Ids of the data that the model of --load has no row for: those from `count` on. */
-static int check_known(const train_settings *set, const char *what, const tg_ids *ids, int64_t count)
+static int check_known(const train_settings *set, const char *what, const tg_ids *ids,
+                       int64_t count)
 {
     if (ids->count == count)
         return EXIT_DONE;
@@ -265,8 +266,8 @@ static int run_training(const train_settings *set, bool is_last, measures *of, i
     return status;
 }
 
-/* One division of the data: where it says so, the training that chooses an epoch, then the one up to
- * it, with the validation part; *of becomes the test's measures. */
+/* One division of the data: with --refit the training that chooses an epoch, then the one up to it,
+ * with the validation part; *of becomes the test's measures. */
 static int run_once(const train_settings *set, measures *of)
 {
     int64_t chosen = checkpoint_stop(&set->from);
@@ -307,7 +308,8 @@ static int run_folds(const train_settings *set, int64_t folds)
     const double n = (double)folds;
     for (int i = 0; i < MEASURES; i++) {
         mean.value[i] = sum[i] / n;
-        deviation.value[i] = sqrt(fmax(0, squares[i] - n * mean.value[i] * mean.value[i]) / (n - 1));
+        const double spread = squares[i] - n * mean.value[i] * mean.value[i];
+        deviation.value[i] = sqrt(fmax(0, spread) / (n - 1));
     }
     print_row("mean of the folds", mean);
     print_row("standard deviation", deviation);

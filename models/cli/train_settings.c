@@ -89,7 +89,10 @@ static int check_settings(train_settings *s)
         return usage_error("--init-gmf and --init-mlp go together");
     if (s->init_gmf && (strcmp(s->model, "ncf") != 0 || s->biases || s->load))
         return usage_error("--init-gmf and --init-mlp begin an ncf without --biases and --load");
-    const char *file = s->save ? "save" : s->plan.log ? "log" : s->plan.checkpoint ? "checkpoint" : 0;
+    const char *file = s->save              ? "save"
+                       : s->plan.log        ? "log"
+                       : s->plan.checkpoint ? "checkpoint"
+                                            : NULL;
     if (file && data_options_folds(&s->data) > 1)
         return usage_error("--%s is of one training; expected --fold N", file);
     return EXIT_DONE;
@@ -159,8 +162,8 @@ int train_settings_read(train_settings *s, int argc, char **argv, bool *done)
         {"split", OPTION_TEXT, &s->data.split, "HOW",
          "the part to test on: random:0.2, temporal:0.2 (the latest),\n"
          "                     leave-one-out (each user's latest) or kfold:5", 0, 0},
-        {"fold", OPTION_INT, &s->data.fold, "N", "of kfold; 0: all in turn, with mean and deviation",
-         0, 100},
+        {"fold", OPTION_INT, &s->data.fold, "N",
+         "of kfold; 0: all in turn, with mean and deviation", 0, 100},
         {"validation", OPTION_TEXT, &s->data.validation, "HOW",
          "the part of the training ratings that chooses the epoch:\n"
          "                     as --split, without kfold", 0, 0},
@@ -183,7 +186,8 @@ int train_settings_read(train_settings *s, int argc, char **argv, bool *done)
          "add a mean and biases of user and item to the model (mf has them)", 0, 0},
         {"init", OPTION_CHOICE, &s->init, "tutorial|paper", "initial values", 0, 0},
         {"dropout", OPTION_REAL, &s->options.dropout, "P", "share of activations dropped", 0, 1},
-        {"clamp", OPTION_FLAG, &s->clamp, NULL, "cut predictions to the range of the ratings", 0, 0},
+        {"clamp", OPTION_FLAG, &s->clamp, NULL, "cut predictions to the range of the ratings", 0,
+         0},
         {"epochs", OPTION_INT, &s->plan.epochs, "N", "passes over the training ratings", 0, 1e9},
         {"batch-size", OPTION_INT, &s->plan.batch_size, "N", "samples of a step", 1, 1e9},
         {"lr", OPTION_REAL, &s->plan.lr, "X", "learning rate", 1e-30, 1e30},
@@ -198,7 +202,8 @@ int train_settings_read(train_settings *s, int argc, char **argv, bool *done)
          0},
         {"titles", OPTION_TEXT, &s->titles, "FILE", "titles of the items, kept with the model", 0,
          0},
-        {"load", OPTION_TEXT, &s->load, "FILE", "begin with a saved model of the same shapes", 0, 0},
+        {"load", OPTION_TEXT, &s->load, "FILE", "begin with a saved model of the same shapes", 0,
+         0},
         {"init-gmf", OPTION_TEXT, &s->init_gmf, "FILE",
          "begin an ncf with a saved gmf and, by --init-mlp, mlp", 0, 0},
         {"init-mlp", OPTION_TEXT, &s->init_mlp, "FILE", "see --init-gmf", 0, 0},
@@ -211,7 +216,8 @@ int train_settings_read(train_settings *s, int argc, char **argv, bool *done)
          "write what --resume needs, after every epoch", 0, 0},
         {"resume", OPTION_FLAG, &s->plan.resumed, NULL,
          "go on from --checkpoint, with its settings", 0, 0},
-        {"log", OPTION_TEXT, &s->plan.log, "FILE", "write a csv line an epoch (--refit: of the choice)", 0, 0},
+        {"log", OPTION_TEXT, &s->plan.log, "FILE",
+         "write a csv line an epoch (--refit: of the choice)", 0, 0},
         {"quiet", OPTION_FLAG, &s->plan.quiet, NULL, "results and complaints only", 0, 0},
     };
     enum { INCIDENTAL = 7, COUNT = sizeof table / sizeof *table };

@@ -31,8 +31,8 @@ static void catch_interrupt(void)
 
 /* ---- steps ----------------------------------------------------------------------------------- */
 
-/* The gradient of decay / 2 * |p|^2 for the rows p of a table that the batch has read, and no others:
- * so a row is pulled to zero as often as it is rated. */
+/* The gradient of decay / 2 * |p|^2 for the rows p of a table that the batch has read, and no
+ * others: so a row is pulled to zero as often as it is rated. */
 static void decay_rows(const tg_tensor *table, float decay)
 {
     const tg_tensor *g = table->grad;
@@ -48,7 +48,7 @@ static void decay_rows(const tg_tensor *table, float decay)
 /* Of all tables of vectors; biases, which are tables of one column, are left alone. */
 static void decay_vectors(const trainer *t, int64_t size)
 {
-    const double decay = t->plan->weight_decay / (double)size; /* the loss is a mean over the batch */
+    const double decay = t->plan->weight_decay / (double)size; /* the loss is a mean */
     if (decay == 0)
         return;
     tg_state_dict state = tg_module_state_dict(t->r->module);
@@ -154,7 +154,8 @@ static void name_columns(trainer *t)
         return;
     int n = snprintf(text, ROOM, "train_loss");
     if (t->is_validated)
-        n += snprintf(text + n, (size_t)(ROOM - n), ",validation_%s,validation_%s", name[0], name[1]);
+        n += snprintf(text + n, (size_t)(ROOM - n), ",validation_%s,validation_%s", name[0],
+                      name[1]);
     n += snprintf(text + n, (size_t)(ROOM - n), ",test_%s,test_%s", name[0], name[1]);
     for (int i = 0; i < n; i++)
         text[i] = (char)(text[i] >= 'A' && text[i] <= 'Z' ? text[i] + 'a' - 'A' : text[i]);
@@ -273,8 +274,8 @@ static int write_checkpoint(trainer *t)
     return say_last_error();
 }
 
-/* The updates of rows that were put off are made now, so that whoever goes on from here, and whoever
- * never stopped, has the same rounding. */
+/* The updates of rows that were put off are made now, so that a run that goes on from here rounds as
+ * one that never stopped. */
 static void settle(const trainer *t)
 {
     tg_state_dict state = tg_optimizer_state_dict(t->optimizer);

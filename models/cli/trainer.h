@@ -7,10 +7,10 @@
  *         status = trainer_run(&t);
  *     trainer_release(&t);
  *
- * Where there is a validation part the recommender ends up with the weights of the epoch that is the
- * best on it, and else with those of the last one. The test part is looked at to be reported, and
- * nothing follows from it. A training that Ctrl-C ends in the middle of an epoch goes on, from its
- * checkpoint, at that epoch's beginning.
+ * Where there is a validation part the recommender ends up with the weights of the epoch that is
+ * the best on it, and else with those of the last one. The test part is looked at to be reported,
+ * and nothing follows from it. A training that Ctrl-C ends in the middle of an epoch goes on, from
+ * its checkpoint, at that epoch's beginning.
  */
 #ifndef NCF_TRAINER_H
 #define NCF_TRAINER_H
@@ -24,7 +24,7 @@
 typedef struct training_plan {
     int64_t epochs, batch_size;
     int64_t stop;      /* the last epoch, of a schedule for all of them; 0: all */
-    int64_t patience;  /* epochs in a row without a better validation, after which it ends; 0: none */
+    int64_t patience;  /* it ends after so many epochs without a better validation; 0: never */
     int64_t negatives; /* of ranking, for each training pair */
     const char *negatives_file; /* of ranking: what test pairs are ranked among, or NULL */
     const char *optimizer, *lr_schedule; /* as `ncf train --help` lists them */
