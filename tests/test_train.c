@@ -337,6 +337,11 @@ Test(train, ranking__among_the_items_of_a_file)
     read_row("most training ratings", popular); /* 1 before 2 and 3, which tie: places 2 and 2 */
     cr_expect_eq(popular[0], 1);
     cr_expect_float_eq(popular[1], log(2) / log(4), 1e-4);
+    write_text("lists", "(1,3)\t1\t2\n(7,2)\t1\t9\n");
+    cr_assert_eq(ncf("train --train train --test test --task ranking --negatives-file lists "
+                     SMALL), 0, "%s", err);
+    cr_expect_not_null(strstr(err, "ncf: lists: 1 of 2 lists and 0 of 2 items are not in the data; "
+                                   "they are left out\n"), "%s", err);
     write_text("lists", "(7,3)\t1\t2\n");
     expect_complaint(ncf("train --train train --test test --task ranking --negatives-file lists "
                          "--quiet"), 1, "lists: no list is of a user and an item of the data");
@@ -436,6 +441,10 @@ Test(train, resume__refuses_what_does_not_fit)
                      "m: not a checkpoint; expected a checkpoint that ncf train wrote");
     expect_complaint(ncf("train --resume --checkpoint c --factors 3 --quiet"), 1, "c: ");
     expect_complaint(ncf("train --resume --checkpoint c --model gmf --quiet"), 1, "c: ");
+    expect_complaint(ncf("train --resume --checkpoint c --optimizer sgd --quiet"), 1,
+                     "c: of a training with --optimizer adam; expected that one, not sgd");
+    expect_complaint(ncf("train --resume --checkpoint c --task ranking --quiet"), 1,
+                     "c: its history is of other measures than this training's; expected");
     expect_complaint(ncf("train --resume --checkpoint c --validation 0.1 --quiet"), 1,
                      "c: the ratings are not those that the training began with; expected ");
     expect_complaint(ncf("train --data r --checkpoint nowhere/c --quiet"), 1, "nowhere/c: No such");
@@ -449,7 +458,8 @@ Test(train, resume__survives_any_damage_to_the_file)
     write_ratings("r");
     cr_assert_eq(ncf("train --data r " SMALL "--checkpoint c"), 0, "%s", err);
     tg_state_dict state;
-    static const char *const keys[] = {"epoch", "chosen", "best", "generator", "data", "settings"};
+    static const char *const keys[] = {"epoch", "chosen",   "best",     "generator",
+                                       "data",  "settings", "optimizer"};
     for (size_t k = 0; k < sizeof keys / sizeof *keys; k++) {
         cr_assert_eq(tg_safetensors_load("c", &state), TG_OK);
         for (int64_t i = 0; i < state.notes; i++)

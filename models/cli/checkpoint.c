@@ -60,6 +60,7 @@ static void add_progress(tg_state_dict *state, const trainer *t)
     const tg_rng *rng = tg_default_rng();
     tg_state_dict_note(state, "format", FORMAT);
     tg_state_dict_note(state, "settings", t->r->settings ? t->r->settings : "");
+    tg_state_dict_note(state, "optimizer", t->plan->optimizer);
     note(state, "data", hash_data(t));
     note(state, "stop", (uint64_t)t->plan->stop);
     note(state, "epoch", (uint64_t)t->epoch);
@@ -69,6 +70,7 @@ static void add_progress(tg_state_dict *state, const trainer *t)
     snprintf(text, sizeof text, "%" PRIu64 " %" PRIu64 " %" PRIu64, rng->seed, rng->stream,
              rng->position);
     tg_state_dict_note(state, "generator", text);
+    tg_state_dict_note(state, "history_columns", t->r->history_columns);
     if (t->r->history)
         tg_state_dict_add(state, "history", t->r->history);
 }
@@ -132,6 +134,17 @@ static tg_state_dict part_of(const tg_state_dict *state, const char *prefix)
     return part;
 }
 
+static tg_status check_optimizer(const trainer *t, const char *path, const tg_state_dict *state)
+{
+    const char *optimizer = tg_state_dict_get_note(state, "optimizer");
+    if (!optimizer)
+        return wrong(path, "its notes are not whole");
+    if (strcmp(optimizer, t->plan->optimizer) == 0)
+        return TG_OK;
+    return tg_failure(TG_EFORMAT, "%s: of a training with --optimizer %s; expected that one, not %s",
+                      path, optimizer, t->plan->optimizer);
+}
+
 static tg_status resume_progress(trainer *t, const char *path, const tg_state_dict *state)
 {
     uint64_t data = 0, epoch = 0, chosen = 0;
@@ -148,8 +161,9 @@ static tg_status resume_progress(trainer *t, const char *path, const tg_state_di
     if (data != hash_data(t))
         return tg_failure(TG_EFORMAT, "%s: the ratings are not those that the training began with; "
                           "expected the same files and splits", path);
-    if (history && !trainer_set_history(t, history, (int64_t)epoch))
-        return wrong(path, "its history is of other measures");
+    const char *columns = tg_state_dict_get_note(state, "history_columns");
+    if (history && !trainer_set_history(t, history, columns ? columns : "", (int64_t)epoch))
+        return wrong(path, "its history is of other measures than this training's");
     t->epoch = (int64_t)epoch;
     t->chosen = (int64_t)chosen;
     *tg_default_rng() = rng;
@@ -158,7 +172,9 @@ static tg_status resume_progress(trainer *t, const char *path, const tg_state_di
 
 tg_status checkpoint_resume(trainer *t, const char *path, const tg_state_dict *state)
 {
-    tg_status status = resume_progress(t, path, state);
+    tg_status status = check_optimizer(t, path, state);
+    if (status == TG_OK)
+        status = resume_progress(t, path, state);
     tg_state_dict module = part_of(state, "model"), optimizer = part_of(state, "optimizer");
     tg_state_dict chosen = part_of(state, "chosen");
     if (status == TG_OK && t->chosen)

@@ -145,13 +145,13 @@ static int history_row(const trainer *t, const results *of, double row[COLUMNS])
     return n;
 }
 
-static void name_columns(trainer *t)
+static int name_columns(trainer *t)
 {
     enum { ROOM = 128 };
     const char *const *name = measure_names[t->r->task];
     char *text = malloc(ROOM);
     if (!text)
-        return;
+        return EXIT_FAILED;
     int n = snprintf(text, ROOM, "train_loss");
     if (t->is_validated)
         n += snprintf(text + n, (size_t)(ROOM - n), ",validation_%s,validation_%s", name[0],
@@ -161,6 +161,7 @@ static void name_columns(trainer *t)
         text[i] = (char)(text[i] >= 'A' && text[i] <= 'Z' ? text[i] + 'a' - 'A' : text[i]);
     free(t->r->history_columns);
     t->r->history_columns = text;
+    return EXIT_DONE;
 }
 
 /* Rows are added at the end; there is room for more than there are. */
@@ -182,10 +183,10 @@ static void add_to_history(trainer *t, const results *of)
         ((float *)r->history->data)[(t->epoch - 1) * columns + i] = (float)row[i];
 }
 
-bool trainer_set_history(trainer *t, const tg_tensor *history, int64_t epochs)
+bool trainer_set_history(trainer *t, const tg_tensor *history, const char *names, int64_t epochs)
 {
     const int64_t columns = t->is_validated ? COLUMNS : COLUMNS - MEASURES;
-    if (history->dtype != TG_F32 || history->shape.ndim != 2 || tg_size(history, 0) != epochs ||
+    if (strcmp(names, t->r->history_columns) != 0 || history->dtype != TG_F32 || history->shape.ndim != 2 || tg_size(history, 0) != epochs ||
         tg_size(history, 1) != columns)
         return false;
     tg_free(t->r->history);
@@ -274,8 +275,8 @@ static int write_checkpoint(trainer *t)
     return say_last_error();
 }
 
-/* The updates of rows that were put off are made now, so that a run that goes on from here rounds as
- * one that never stopped. */
+/* The updates of rows that were put off are made now, so that a run that goes on from here rounds
+ * as one that never stopped. */
 static void settle(const trainer *t)
 {
     tg_state_dict state = tg_optimizer_state_dict(t->optimizer);
@@ -357,14 +358,13 @@ int trainer_init(trainer *t, const training_plan *plan, recommender *r, const da
                                                .negatives = plan->negatives,
                                                .shuffle = !plan->no_shuffle,
                                                .seed = plan->seed});
-    if (!t->samples) {
-        say("no memory for %lld samples", (long long)data->train.count);
+    if (!t->samples || name_columns(t) != EXIT_DONE) {
+        say("no memory to train on %lld ratings", (long long)data->train.count);
         return EXIT_FAILED;
     }
     t->optimizer = new_optimizer(plan, r->module);
     tg_free(r->history); /* of the training before, where it was loaded */
     r->history = NULL;
-    name_columns(t);
     return log_header(t);
 }
 

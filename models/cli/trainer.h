@@ -61,9 +61,9 @@ int trainer_init(trainer *t, const training_plan *plan, recommender *r, const da
 void trainer_release(trainer *t);
 
 /* For a checkpoint: keep the module's weights as those of the epoch chosen so far; take over the
- * history of so many epochs, false where it is not one. */
+ * history of so many epochs, false where it is not one of columns with this trainer's names. */
 void trainer_keep_weights(trainer *t);
-bool trainer_set_history(trainer *t, const tg_tensor *history, int64_t epochs);
+bool trainer_set_history(trainer *t, const tg_tensor *history, const char *names, int64_t epochs);
 
 /* All epochs, or those until the plan ends them or Ctrl-C does (EXIT_INTERRUPTED). */
 int trainer_run(trainer *t);
