@@ -181,7 +181,8 @@ int train_settings_read(train_settings *s, int argc, char **argv, bool *done)
         {"factors", OPTION_INT, &s->options.factors, "N", "d, the width of the last layers", 1,
          4096},
         {"layers", OPTION_TEXT, &s->layers, "N,N,...",
-         "of ncf and mlp: widths of [user; item] and of each layer; else 8d,4d,2d,d", 0, 0},
+         "of ncf and mlp: widths of [user; item] and of each layer\n"
+         "[8d,4d,2d,d]", 0, 0},
         {"biases", OPTION_FLAG, &s->biases, NULL,
          "add a mean and biases of user and item to the model (mf has them)", 0, 0},
         {"init", OPTION_CHOICE, &s->init, "tutorial|paper", "initial values", 0, 0},
@@ -196,7 +197,8 @@ int train_settings_read(train_settings *s, int argc, char **argv, bool *done)
         {"optimizer", OPTION_CHOICE, &s->plan.optimizer, "adam|sparse-adam|sgd",
          "sgd: momentum 0.9", 0, 0},
         {"weight-decay", OPTION_REAL, &s->plan.weight_decay, "X",
-         "X / 2 |p|^2 is added to a sample's loss for its user's and item's vectors p", 0, 1e30},
+         "pull of vectors to zero: X / 2 |p|^2 is added to a\n"
+         "sample's loss for the vectors p that it reads", 0, 1e30},
         {"seed", OPTION_INT, &s->seed, "N", "of split, initial values, order and dropout", 0, 1e15},
         {"no-shuffle", OPTION_FLAG, &s->plan.no_shuffle, NULL, "train in the order of the file", 0,
          0},
@@ -209,8 +211,9 @@ int train_settings_read(train_settings *s, int argc, char **argv, bool *done)
         {"init-mlp", OPTION_TEXT, &s->init_mlp, "FILE", "see --init-gmf", 0, 0},
         /* What follows is no part of the settings, for it does not decide what comes out. */
         {"preset", OPTION_CHOICE, &s->preset, "tutorial|paper|best",
-         "all settings at once, as published or as found best; others may follow", 0, 0},
-        {"threads", OPTION_INT, &s->threads, "N", "0: one a processor", 0, 1024},
+         "many settings at once, of which others may replace some:\n"
+         "as published for ratings, for ranking; the best found", 0, 0},
+        {"threads", OPTION_INT, &s->threads, "N", "0: one a core", 0, 1024},
         {"save", OPTION_TEXT, &s->save, "FILE", "write the model (safetensors)", 0, 0},
         {"checkpoint", OPTION_TEXT, &s->plan.checkpoint, "FILE",
          "write what --resume needs, after every epoch", 0, 0},
