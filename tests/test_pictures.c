@@ -211,9 +211,10 @@ Test(pictures, map__has_every_point_in_its_frame)
     const char *text = map_text(map);
     expect_well_formed(text);
     int points = 0;
-    for (const char *at = strstr(text, "<rect class=\"grid\""); (at = strchr(at, 'M')); at++) {
+    for (const char *at = text; (at = strstr(at, "<circle cx")); at++) {
         double x, y;
-        if (sscanf(at, "M%lf %lfh0", &x, &y) != 2 || x > 620)
+        cr_assert_eq(sscanf(at, "<circle cx=\"%lf\" cy=\"%lf\"", &x, &y), 2, "%.60s", at);
+        if (x > 620)
             continue; /* the legend is on the right */
         cr_expect(x >= 60 && x <= 620 && y >= 50 && y <= 610, "%g, %g", x, y);
         points++;
@@ -221,6 +222,25 @@ Test(pictures, map__has_every_point_in_its_frame)
     cr_expect_eq(points, 2000);
     for (int g = 0; g < map->groups; g++)
         cr_expect_not_null(strstr(text, g == 5 ? "Children&#39;s" : map->group_name[g]));
+}
+
+Test(pictures, map__points_have_names_and_are_by_popularity_where_there_are_no_groups)
+{
+    static const char *const name[] = {"none", "one", "two", "Salt & Pepper", "most"};
+    static const int64_t popularity[] = {0, 1, 2, 63, 728}; /* 729 = 3^6 */
+    const float y[10] = {0};
+    embedding_map map = {.title = "t", .count = 5, .y = y, .name = name, .popularity = popularity};
+    const char *text = map_text(&map);
+    expect_well_formed(text);
+    cr_expect_not_null(strstr(text, "<title>Salt &amp; Pepper</title></circle>"));
+    static const char *const steps[] = {">0 to 1 ratings<", ">2 to 7 ratings<",
+                                        ">26 to 79 ratings<", ">242 to 728 ratings<"};
+    for (int i = 0; i < 4; i++)
+        cr_expect_not_null(strstr(text, steps[i]), "%s", steps[i]);
+    cr_expect_eq(occurrences(text, " ratings<"), 4, "a step without points");
+    map.popularity = NULL;
+    text = map_text(&map);
+    cr_expect_eq(occurrences(text, "<circle"), 5, "a legend of one class");
 }
 
 Test(pictures, map__may_have_axes_and_no_groups_or_points)

@@ -18,21 +18,30 @@ static const char *const dark_palette[GROUP_LIMIT] = {
     "#05a8fc", "#f97a13", "#bc2519", "#34b675", "#9917ac",
     "#f746c3", "#d9d757", "#3049f2", "#fab6ee", "#707580"};
 
-static void write_palette(FILE *file, const char *const palette[GROUP_LIMIT], const char *ink,
-                          const char *faint, const char *line, const char *paper)
+/* From little to much: away from the paper. */
+static const char *const light_ramp[RAMP_STEPS] = {"#c9d8e6", "#9dc0dc", "#66a3cd",
+                                                   "#3580b5", "#0c5a92", "#06305c"};
+static const char *const dark_ramp[RAMP_STEPS] = {"#34424f", "#3a5f7d", "#3f84b0",
+                                                  "#58aadb", "#8dd0f5", "#e3f6ff"};
+
+static void write_palette(FILE *file, const char *basic, const char *const palette[GROUP_LIMIT],
+                          const char *const ramp[RAMP_STEPS])
 {
-    fprintf(file, ":root { --ink: %s; --faint: %s; --line: %s; --paper: %s;", ink, faint, line,
-            paper);
+    fprintf(file, ":root { %s", basic);
     for (int i = 0; i < GROUP_LIMIT; i++)
         fprintf(file, " --group-%d: %s;", i, palette[i]);
+    for (int i = 0; i < RAMP_STEPS; i++)
+        fprintf(file, " --ramp-%d: %s;", i, ramp[i]);
     fputs(" }\n", file);
 }
 
 void svg_write_style(FILE *file)
 {
-    write_palette(file, light_palette, "#1c2128", "#5c6470", "#dfe3e8", "#ffffff");
+    write_palette(file, "--ink: #1c2128; --faint: #5c6470; --line: #dfe3e8; --paper: #ffffff;",
+                  light_palette, light_ramp);
     fputs("@media (prefers-color-scheme: dark) { ", file);
-    write_palette(file, dark_palette, "#e8eaee", "#a0a7b2", "#343a44", "#16181d");
+    write_palette(file, "--ink: #e8eaee; --faint: #a0a7b2; --line: #343a44; --paper: #16181d;",
+                  dark_palette, dark_ramp);
     fputs("}\n"
           ".figure text { font: 13px system-ui, sans-serif; fill: var(--ink); }\n"
           ".figure .name { font-weight: 600; font-size: 15px; }\n"
@@ -40,7 +49,8 @@ void svg_write_style(FILE *file)
           ".figure .grid { stroke: var(--line); fill: none; }\n"
           ".figure .kept { stroke: var(--faint); stroke-dasharray: 4 4; }\n"
           ".figure .curve { fill: none; stroke-width: 2.25; stroke-linejoin: round; }\n"
-          ".figure .points { fill: none; stroke-linecap: round; stroke-opacity: .75; }\n",
+          ".figure .points { fill-opacity: .75; }\n"
+          ".figure .points :hover { fill-opacity: 1; stroke: var(--ink); stroke-width: 1.5; }\n",
           file);
     for (int i = 0; i < GROUP_LIMIT; i++)
         fprintf(file, ".figure .g%d { stroke: var(--group-%d); }\n", i, i);
@@ -260,31 +270,85 @@ static void map_scales(const embedding_map *map, scale *x, scale *y)
     }
 }
 
-/* The points of one group as one path of dots; gives how many. */
-static int64_t write_points(FILE *file, const embedding_map *map, int group, const scale *x,
-                            const scale *y)
+/* What a point's colour says: its group, or how popular it is, in steps of equal ratios. */
+typedef struct classes {
+    const embedding_map *map;
+    int count;
+    int64_t most; /* of popularity */
+} classes;
+
+static classes classes_of(const embedding_map *map)
 {
-    const double size = fmin(fmax(260 / sqrt((double)map->count), 2), 9);
+    classes c = {map, map->groups ? map->groups : map->popularity ? RAMP_STEPS : 1, 1};
+    for (int64_t i = 0; i < map->count && map->popularity; i++)
+        c.most = map->popularity[i] > c.most ? map->popularity[i] : c.most;
+    return c;
+}
+
+static int class_of(const classes *c, int64_t point)
+{
+    if (c->map->groups)
+        return c->map->group[point];
+    if (!c->map->popularity)
+        return 0;
+    const double share = log1p((double)c->map->popularity[point]) / log1p((double)c->most);
+    return (int)fmin(RAMP_STEPS * share + 1e-9, RAMP_STEPS - 1);
+}
+
+static void write_class_name(FILE *file, const classes *c, int class)
+{
+    if (c->map->groups) {
+        text_write_xml(file, c->map->group_name[class]);
+        return;
+    }
+    const double ratio = log1p((double)c->most) / RAMP_STEPS;
+    const int64_t low = (int64_t)ceil(expm1(class * ratio) - 1e-9);
+    const int64_t next = (int64_t)ceil(expm1((class + 1) * ratio) - 1e-9);
+    const int64_t high = class == RAMP_STEPS - 1 ? c->most : next - 1;
+    if (low < high)
+        fprintf(file, "%lld to %lld ratings", (long long)low, (long long)high);
+    else
+        fprintf(file, low == 1 ? "1 rating" : "%lld ratings", (long long)low);
+}
+
+/* Begin a group of points, or of one of the legend, in the colour of a class. */
+static void begin_class(FILE *file, const classes *c, int class)
+{
+    const bool is_ramp = !c->map->groups && c->map->popularity;
+    fprintf(file, "<g class=\"points\" style=\"fill: var(--%s-%d)\">\n", is_ramp ? "ramp" : "group",
+            class);
+}
+
+/* The points of one class, each with its name, which browsers show to a pointer; gives how many. */
+static int64_t write_points(FILE *file, const classes *c, int class, const scale *x, const scale *y)
+{
+    const embedding_map *map = c->map;
+    const double radius = fmin(fmax(130 / sqrt((double)map->count), 1), 4.5);
     int64_t count = 0;
-    fprintf(file, "<path class=\"points g%d\" style=\"stroke-width: %.1f\" d=\"", group, size);
+    begin_class(file, c, class);
     for (int64_t i = 0; i < map->count; i++) {
-        if (map->groups && map->group[i] != group)
+        if (class_of(c, i) != class)
             continue;
-        fprintf(file, "M%.1f %.1fh0", place(x, (double)map->y[2 * i]),
-                place(y, (double)map->y[2 * i + 1]));
+        fprintf(file, "<circle cx=\"%.1f\" cy=\"%.1f\" r=\"%.1f\"><title>",
+                place(x, (double)map->y[2 * i]), place(y, (double)map->y[2 * i + 1]), radius);
+        text_write_xml(file, map->name[i]);
+        fputs("</title></circle>\n", file);
         count++;
     }
-    fputs("\"/>\n", file);
+    fputs("</g>\n", file);
     return count;
 }
 
-static void write_legend_line(FILE *file, const embedding_map *map, int group, int64_t count)
+static void write_legend_line(FILE *file, const classes *c, int class, int line, int64_t count)
 {
-    const double x = MAP_LEFT + MAP_SIDE + 32, y = MAP_TOP + 20 + 26 * group;
+    const double x = MAP_LEFT + MAP_SIDE + 32, y = MAP_TOP + 20 + 26 * line;
     char label[32];
-    fprintf(file, "<path class=\"points g%d\" style=\"stroke-width: 12; stroke-opacity: 1\" "
-            "d=\"M%.1f %.1fh0\"/>\n", group, x, y - 4);
-    write_text(file, x + 16, y, "", map->group_name[group]);
+    begin_class(file, c, class);
+    fprintf(file, "<circle cx=\"%.1f\" cy=\"%.1f\" r=\"6\" style=\"fill-opacity: 1\"/>\n</g>\n", x,
+            y - 4);
+    fprintf(file, "<text x=\"%.1f\" y=\"%.1f\">", x + 16, y);
+    write_class_name(file, c, class);
+    fputs("</text>\n", file);
     snprintf(label, sizeof label, "%lld", (long long)count);
     write_text(file, MAP_WIDTH - 20, y, "class=\"tick\" text-anchor=\"end\"", label);
 }
@@ -311,11 +375,12 @@ int svg_write_map(FILE *file, const embedding_map *map)
             MAP_TOP, MAP_SIDE, MAP_SIDE);
     if (map->axis[0] && map->axis[1])
         write_axes(file, map, &x, &y);
-    if (!map->groups)
-        write_points(file, map, 0, &x, &y);
-    for (int group = 0; group < map->groups; group++) {
-        const int64_t count = write_points(file, map, group, &x, &y);
-        write_legend_line(file, map, group, count);
+    const classes c = classes_of(map);
+    int line = 0;
+    for (int class = 0; class < c.count; class++) {
+        const int64_t count = write_points(file, &c, class, &x, &y);
+        if (c.count > 1 && count > 0)
+            write_legend_line(file, &c, class, line++, count);
     }
     return end_file(file);
 }

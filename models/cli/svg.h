@@ -2,8 +2,9 @@
  * svg.h: learning curves and the map of an embedding, as SVG
  *
  * The files stand alone: no font, no script, light or dark as the reader prefers. Texts may be in
- * UTF-8 or Latin-1 (text.h). Groups and curves take their colours from one palette, which people
- * with protanopia and deuteranopia can tell apart as well.
+ * UTF-8 or Latin-1 (text.h). A map's points show their names to a pointer. Groups and curves take
+ * their colours from one palette, which people with protanopia and deuteranopia can tell apart as
+ * well.
  */
 #ifndef NCF_SVG_H
 #define NCF_SVG_H
@@ -13,7 +14,7 @@
 
 /* ---- learning curves ------------------------------------------------------------------------- */
 
-enum { CURVE_LIMIT = 4, GROUP_LIMIT = 10 };
+enum { CURVE_LIMIT = 4, GROUP_LIMIT = 10, RAMP_STEPS = 6 };
 
 typedef struct curve {
     const char *name;
@@ -42,10 +43,10 @@ typedef struct embedding_map {
     int64_t count;                 /* points */
     const float *y;                /* (count, 2), finite */
     const char *const *name;       /* (count) of the points */
-    int groups;                    /* 0 to GROUP_LIMIT; 0: all points are alike */
+    int groups;                    /* 0 to GROUP_LIMIT; 0: colours are of popularity, if known */
     const char *const *group_name; /* (groups); later ones are drawn above */
     const uint8_t *group;          /* (count), below groups */
-    const int64_t *popularity;     /* (count), from 0 on; NULL: not known */
+    const int64_t *popularity;     /* (count), ratings, from 0 on; NULL: not known */
 } embedding_map;
 
 /* ---- files: each gives 0, or the errno of what failed ---------------------------------------- */
@@ -55,7 +56,8 @@ int svg_write_map(FILE *file, const embedding_map *map);
 
 /* ---- parts of a page ------------------------------------------------------------------------- */
 
-/* The rules (CSS) that figures need, among them the palette: --group-0 to --group-9. */
+/* The rules (CSS) that figures need, among them the colours of groups, --group-0 to --group-9, and
+ * of popularity, --ramp-0 to --ramp-5. */
 void svg_write_style(FILE *file);
 
 /* One panel as an svg element without rules. */
