@@ -22,6 +22,10 @@ typedef struct tsne_options {
     double theta;       /* largest size of a cell over its distance, 0 to 0.7 (0.5) */
     int64_t iterations; /* (750), a third of them exaggerated */
     uint64_t seed;
+
+    /* Called before the neighbours are sought, with done = 0, and after each iteration (NULL). */
+    void (*progress)(void *context, int64_t done, int64_t iterations);
+    void *context;
 } tsne_options;
 
 /* t-SNE (van der Maaten and Hinton 2008) in O(n log n) steps (van der Maaten 2014): y (n, 2) from

@@ -197,6 +197,12 @@ static void descend(int64_t n, double rate, double momentum, const float *dy, fl
         y[i] -= (float)centre[i % 2];
 }
 
+static void report(const tsne_options *o, int64_t done)
+{
+    if (o->progress)
+        o->progress(o->context, done, o->iterations);
+}
+
 static tg_status optimise(const affinities *a, const tsne_options *o, float *y)
 {
     const size_t count = 2 * (size_t)a->n;
@@ -211,6 +217,7 @@ static tg_status optimise(const affinities *a, const tsne_options *o, float *y)
         const bool is_early = i < o->iterations / 3;
         tsne_gradient(a, r, y, o->theta, is_early ? EXAGGERATION : 1, dy);
         descend(a->n, rate, is_early ? 0.5 : 0.8, dy, gain, velocity, y);
+        report(o, i + 1);
     }
     free(velocity);
     free(gain);
@@ -244,6 +251,7 @@ static tg_status draw(const float *x, int64_t n, int64_t dim, const tsne_options
     int32_t *index = malloc((size_t)(n * k) * sizeof *index);
     float *square = malloc((size_t)(n * k) * sizeof *square);
     affinities a = {0};
+    report(o, 0);
     tg_status status = index && square ? neighbours_find(x, n, dim, k, index, square)
                                        : tg_failure(TG_ENOMEM, "no memory for %lld neighbours",
                                                     (long long)(n * k));
