@@ -4,9 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "models/cli/baselines.h"
 #include "models/cli/cli.h"
-#include "models/cli/evaluation.h"
+#include "models/cli/comparison.h"
 #include "models/cli/json_text.h"
 #include "models/cli/messages.h"
 #include "models/cli/options.h"
@@ -19,8 +18,6 @@ typedef struct settings {
     int64_t cut[MAX_CUTS];
     int cuts;
 } settings;
-
-enum { MEAN_RATING, BIASES, MODEL, PREDICTORS };
 
 typedef struct results {
     bool has_errors, has_ranking;
@@ -69,44 +66,6 @@ static int check_settings(settings *s)
     return EXIT_DONE;
 }
 
-/* ---- errors of predicted ratings ------------------------------------------------------------- */
-
-static void predict_baselines(const asked *test, const recommender *r, const baselines *b,
-                              float *mean, float *biases)
-{
-    for (int64_t i = 0; i < test->rows.count; i++) {
-        const asked_pair pair = asked_get(test, i);
-        mean[i] = (float)r->rating_mean;
-        biases[i] = mean[i] + (pair.user < 0 ? 0 : b->user[pair.user]) +
-                    (pair.item < 0 ? 0 : b->item[pair.item]);
-    }
-}
-
-static tg_status measure_errors(const asked *test, const recommender *r, const baselines *b,
-                                results *out)
-{
-    const int64_t n = test->rows.count;
-    const float *rating = tg_dataset_rows(&test->rows, TG_RATING);
-    float *prediction[PREDICTORS] = {NULL}; /* (n) each */
-    tg_status status = TG_OK;
-    for (int i = 0; i < PREDICTORS && status == TG_OK; i++) {
-        prediction[i] = malloc((size_t)n * sizeof *prediction[i]);
-        if (!prediction[i])
-            status = tg_failure(TG_ENOMEM, "no memory for %lld predictions", (long long)n);
-    }
-    if (status == TG_OK)
-        status = asked_predict(test, r, prediction[MODEL]);
-    if (status == TG_OK) {
-        predict_baselines(test, r, b, prediction[MEAN_RATING], prediction[BIASES]);
-        for (int i = 0; i < PREDICTORS; i++)
-            out->errors[i] = errors_of(prediction[i], rating, n);
-        out->has_errors = true;
-    }
-    for (int i = 0; i < PREDICTORS; i++)
-        free(prediction[i]);
-    return status;
-}
-
 /* ---- ranking --------------------------------------------------------------------------------- */
 
 static tg_status read_lists(const settings *s, const recommender *r, test_lists *lists)
@@ -136,23 +95,10 @@ static tg_status make_lists(const settings *s, const recommender *r, const asked
     return status;
 }
 
-static tg_status rank_by_model(const settings *s, const recommender *r, const test_lists *lists,
-                               evaluation *e)
-{
-    scorer *all = scorer_new(r->model, r->module);
-    const model_scores scores = {r, all};
-    const tg_status status =
-        all ? evaluate_lists(r, lists, (score_source){score_by_model, &scores}, s->cut, s->cuts, e)
-            : tg_failure(TG_ENOMEM, "no memory to score all items");
-    scorer_free(all);
-    return status;
-}
-
 static tg_status measure_ranking(const settings *s, const recommender *r, const asked *test,
                                  const baselines *b, results *out)
 {
     test_lists lists;
-    const shared_scores popular = {b->popularity, r->items.count};
     tg_status status = make_lists(s, r, test, &lists);
     if (status != TG_OK)
         return status;
@@ -163,10 +109,7 @@ static tg_status measure_ranking(const settings *s, const recommender *r, const 
                             s->negatives_file ? s->negatives_file : s->test,
                             isfinite(s->relevant) ? ", rated as --relevant says" : "");
     if (status == TG_OK)
-        status = rank_by_model(s, r, &lists, &out->model);
-    if (status == TG_OK)
-        status = evaluate_lists(r, &lists, (score_source){score_alike, &popular}, s->cut, s->cuts,
-                                &out->popularity);
+        status = compare_rankings(r, &lists, b, s->cut, s->cuts, &out->model, &out->popularity);
     out->has_ranking = status == TG_OK;
     test_lists_release(&lists);
     return status;
@@ -301,8 +244,9 @@ static tg_status evaluate(const settings *s, const recommender *r, const asked *
         return status;
     if (s->test)
         out.unknown = asked_say_unknown(test, r, is_ranked ? "; left out of the ranking" : "");
-    if (s->test && r->task == TASK_RATING)
-        status = measure_errors(test, r, &b, &out);
+    out.has_errors = s->test && r->task == TASK_RATING;
+    if (out.has_errors)
+        status = compare_errors(r, test, &b, out.errors);
     if (status == TG_OK && is_ranked)
         status = measure_ranking(s, r, test, &b, &out);
     if (status == TG_OK)

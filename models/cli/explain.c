@@ -49,21 +49,16 @@ static void summarise(explanation *e, float *size)
 
 /* ---- output ---------------------------------------------------------------------------------- */
 
-static const char *name_of(const recommender *r, int64_t item)
-{
-    return *item_title(r, item) ? item_title(r, item) : tg_ids_name(&r->items, item);
-}
-
 static void print_text(const explanation *e)
 {
     const recommender *r = e->r;
     printf("%9.4f  user %s, item %s: %s\n", e->prediction, tg_ids_name(&r->users, e->user),
-           tg_ids_name(&r->items, e->item), name_of(r, e->item));
+           tg_ids_name(&r->items, e->item), item_name(r, e->item));
     printf("%9.4f  for a typical user\n", e->base);
     for (int64_t i = 0; i < e->shown; i++) {
         const int64_t row = e->top[i].item;
         printf("%+9.4f  for the rating %g of %s\n", e->part[row], (double)e->seen.rating[row],
-               name_of(r, e->seen.item[row]));
+               item_name(r, e->seen.item[row]));
     }
     if (e->seen.count > e->shown)
         printf("%+9.4f  for %lld other ratings\n", e->others,

@@ -4,33 +4,21 @@
 #include <string.h>
 
 #include "models/cli/cli.h"
+#include "models/cli/history.h"
 #include "models/cli/json_text.h"
 #include "models/cli/messages.h"
 #include "models/cli/options.h"
 #include "models/cli/recommender.h"
 #include "models/cli/titles.h"
 
-enum { NAME_SIZE = 32 };
-
-/* The next name of "a,b,c" into `name`; false after the last one. */
-static bool next_column(const char **rest, char name[NAME_SIZE])
-{
-    const size_t length = strcspn(*rest, ",");
-    if (!**rest)
-        return false;
-    snprintf(name, NAME_SIZE, "%.*s", (int)length, *rest);
-    *rest += length + ((*rest)[length] == ',');
-    return true;
-}
-
 static void print_history(const recommender *r)
 {
     enum { WIDTH = 10, MAX_COLUMNS = 16 };
-    char name[NAME_SIZE];
+    char name[HISTORY_NAME];
     int width[MAX_COLUMNS], columns = 0;
     printf("\nepoch");
     const char *rest = r->history_columns;
-    while (columns < MAX_COLUMNS && next_column(&rest, name)) {
+    while (columns < MAX_COLUMNS && history_next(&rest, name)) {
         const int length = (int)strlen(name);
         width[columns] = length > WIDTH ? length : WIDTH;
         printf("  %*s", width[columns++], name);
@@ -70,10 +58,10 @@ static void print_text(const recommender *r)
 
 static void json_history(json *j, const recommender *r)
 {
-    char name[NAME_SIZE];
+    char name[HISTORY_NAME];
     const char *rest = r->history_columns;
     json_object(j, "history");
-    for (int64_t c = 0; next_column(&rest, name); c++) {
+    for (int64_t c = 0; history_next(&rest, name); c++) {
         json_list(j, name);
         for (int64_t epoch = 0; epoch < tg_size(r->history, 0); epoch++)
             json_number(j, NULL, tg_get(r->history, epoch, c));

@@ -11,6 +11,11 @@ const char *item_title(const recommender *r, int64_t item)
     return r->titles ? r->titles[item] : "";
 }
 
+const char *item_name(const recommender *r, int64_t item)
+{
+    return *item_title(r, item) ? item_title(r, item) : tg_ids_name(&r->items, item);
+}
+
 /* ---- finding --------------------------------------------------------------------------------- */
 
 int64_t find_user(const recommender *r, const char *id)
@@ -105,6 +110,18 @@ void leave_out_rare(const recommender *r, const int64_t *counts, int64_t least, 
     for (int64_t i = 0; i < r->items.count; i++)
         if (counts[i] < least)
             score[i] = -INFINITY;
+}
+
+int64_t best_items(const recommender *r, float *score, seen_items without, const int64_t *counts,
+                   int64_t least, int64_t n, scored *top)
+{
+    for (int64_t i = 0; i < without.count; i++)
+        score[without.item[i]] = -INFINITY;
+    leave_out_rare(r, counts, least, score);
+    const int64_t count = top_items(score, r->items.count, n, top);
+    for (int64_t i = 0; i < count && r->clamp; i++)
+        top[i].score = fminf(fmaxf(top[i].score, (float)r->rating_low), (float)r->rating_high);
+    return count;
 }
 
 /* ---- printing -------------------------------------------------------------------------------- */

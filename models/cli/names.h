@@ -9,6 +9,7 @@
 #include "models/cli/recommender.h"
 
 const char *item_title(const recommender *r, int64_t item); /* "" where unknown */
+const char *item_name(const recommender *r, int64_t item);  /* its title, else its id */
 
 /* The user of an id; -1, and an error line, where there is none. */
 int64_t find_user(const recommender *r, const char *id);
@@ -23,6 +24,12 @@ int64_t find_item(const recommender *r, const char *text);
  * those with less than `least` off the list (ranking.h), score is (items). */
 int64_t *item_counts(const recommender *r);
 void leave_out_rare(const recommender *r, const int64_t *counts, int64_t least, float *score);
+
+/* What is recommended by score (items), which is changed: the best n items at most, without those
+ * of `without` and the rare ones; gives how many. Their scores are ratings in the model's range
+ * where it has one (r->clamp). */
+int64_t best_items(const recommender *r, float *score, seen_items without, const int64_t *counts,
+                   int64_t least, int64_t n, scored *top);
 
 /* An item with a score: a line of item, score and title, tabs between. */
 void print_item(const recommender *r, scored one);

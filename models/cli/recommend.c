@@ -1,5 +1,4 @@
 /* ncf recommend: the items that a saved model thinks best for a user, known to it or new. */
-#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -32,13 +31,9 @@ typedef struct shop {
 static void print_best(const shop *s, const char *user, seen_items seen)
 {
     const recommender *r = s->r;
-    for (int64_t i = 0; i < seen.count && !s->set->include_seen; i++)
-        s->score[seen.item[i]] = -INFINITY;
-    leave_out_rare(r, s->counts, s->set->min_ratings, s->score);
-    const int64_t count = top_items(s->score, r->items.count, s->set->n, s->top);
-    for (int64_t i = 0; i < count && r->clamp; i++)
-        s->top[i].score = fminf(fmaxf(s->top[i].score, (float)r->rating_low),
-                                (float)r->rating_high);
+    const seen_items without = s->set->include_seen ? (seen_items){0} : seen;
+    const int64_t count = best_items(r, s->score, without, s->counts, s->set->min_ratings,
+                                     s->set->n, s->top);
     if (s->set->as_json) {
         json j = json_begin(stdout);
         json_string(&j, "user", user);
