@@ -95,7 +95,7 @@ $(BUILD)/write-samples: $(BUILD)/tests/pictures/write_samples.o $(BUILD)/tests/p
                         $(CLI_PARTS) $(ARCHIVES)
 	$(call say,LINK)$(CC) $(ALL_CFLAGS) $(LDFLAGS) -o $@ $^ $(LDLIBS)
 
-$(BUILD)/gradcheck-report: $(BUILD)/tests/gradcheck/report.o $(BUILD)/tests/op_samples.o \
+$(BUILD)/gradcheck-report: $(BUILD)/tests/gradcheck/gradcheck_report.o $(BUILD)/tests/op_samples.o \
                            $(BUILD)/tests/model_samples.o $(ARCHIVES)
 	$(call say,LINK)$(CC) $(ALL_CFLAGS) $(LDFLAGS) -o $@ $^ $(LDLIBS)
 gradcheck: $(BUILD)/gradcheck-report

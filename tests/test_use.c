@@ -523,7 +523,7 @@ Test(use, files__mistakes_are_named)
     write_text("empty", "");
     static const char *const uses[] = {
         "evaluate --test t", "predict t", "recommend --user 100", "similar --item 3",
-        "explain --user 100 --item 3", "export", "info"};
+        "explain --user 100 --item 3", "export", "info", "plot --out x", "report --out x"};
     for (size_t i = 0; i < sizeof uses / sizeof *uses; i++) {
         expect_complaint(ncf("%s --load nowhere", uses[i]), 1, "nowhere: cannot be opened: No s");
         expect_complaint(ncf("%s --load empty", uses[i]), 1, "empty: ");
@@ -567,10 +567,10 @@ Test(use, stdout__closed_early)
 Test(use, help__lists_every_command_option_and_default)
 {
     static const struct {
-        const char *command, *expected[12];
+        const char *command, *expected[13];
     } helps[] = {
         {"--help", {"\n  train ", "\n  evaluate ", "\n  predict ", "\n  recommend ", "\n  similar ",
-                    "\n  explain ", "\n  export ", "\n  info ",
+                    "\n  explain ", "\n  export ", "\n  info ", "\n  plot ", "\n  report ",
                     "\n  ncf train --data ratings.csv --titles movies.csv --save m"}},
         {"evaluate --help", {"--load FILE", "--test FILE", "--ranking NAME", "full|sampled|none",
                              "--negatives-file FILE", "--negatives N", "[99]", "--seed N", "[10]",

@@ -13,5 +13,7 @@ int similar_command(int argc, char **argv);
 int explain_command(int argc, char **argv);
 int export_command(int argc, char **argv);
 int info_command(int argc, char **argv);
+int plot_command(int argc, char **argv);
+int report_command(int argc, char **argv);
 
 #endif

@@ -24,12 +24,12 @@ int64_t embeddings_width(const embeddings *e, int table)
     return tg_size(e->table[table], 1);
 }
 
-const tg_tensor *embeddings_to_compare(const embeddings *e)
+int embeddings_to_compare(const embeddings *e)
 {
     for (int t = 0; t < e->tables; t++)
         if (strstr(e->name[t], "_emb"))
-            return e->table[t];
-    return e->table[0];
+            return t;
+    return 0;
 }
 
 void embeddings_row(const embeddings *e, int64_t row, float *vector)

@@ -22,9 +22,10 @@ embeddings embeddings_of(const tg_module *m, model_side side);
 
 int64_t embeddings_width(const embeddings *e, int table);
 
-/* The vectors whose likeness means most: those that are multiplied with the other side's, where the
- * model has such (the first table *_emb). An MLP's begin with N(0, 1) and keep much of that. */
-const tg_tensor *embeddings_to_compare(const embeddings *e);
+/* The table of the vectors whose likeness means most: those that are multiplied with the other
+ * side's, where the model has such (the first one *_emb). An MLP's begin with N(0, 1) and keep much
+ * of that. */
+int embeddings_to_compare(const embeddings *e);
 
 /* The row of all tables, one behind the other: (dim). */
 void embeddings_row(const embeddings *e, int64_t row, float *vector);

@@ -1,5 +1,4 @@
 /* ncf export: the vectors of a saved model, for other programs. */
-#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -7,6 +6,7 @@
 #include "models/cli/embeddings.h"
 #include "models/cli/messages.h"
 #include "models/cli/options.h"
+#include "models/cli/output.h"
 #include "models/cli/recommender.h"
 
 typedef struct settings {
@@ -35,18 +35,17 @@ static void say_columns(const embeddings *e)
 
 static int write_tsv(const char *path, const tg_ids *ids, const tg_tensor *all)
 {
-    FILE *file = path ? fopen(path, "wb") : stdout;
-    const float *value = all ? all->data : NULL;
-    for (int64_t row = 0; file && row < tg_size(all, 0); row++) {
+    FILE *file = output_open(path);
+    const float *value = all->data;
+    if (!file)
+        return EXIT_FAILED;
+    for (int64_t row = 0; row < tg_size(all, 0); row++) {
         fputs(tg_ids_name(ids, row), file);
         for (int64_t d = 0; d < tg_size(all, 1); d++)
             fprintf(file, "\t%.9g", (double)*value++);
         putc('\n', file);
     }
-    if (!path || (file && !ferror(file) && fclose(file) == 0))
-        return EXIT_DONE; /* main looks at stdout */
-    say("%s: %s", path, strerror(errno));
-    return EXIT_FAILED;
+    return output_close(file, path, 0);
 }
 
 static int write_vectors(const settings *s, const recommender *r)

@@ -19,6 +19,8 @@ static const struct command {
     {"explain", explain_command, "which of a user's ratings carried a prediction"},
     {"export", export_command, "the vectors of users or items, for other programs"},
     {"info", info_command, "what is in a model file"},
+    {"plot", plot_command, "learning curves, or a map of users or items, as SVG"},
+    {"report", report_command, "all that can be said of a model, as one HTML page"},
 };
 enum { COMMANDS = sizeof commands / sizeof *commands };
 

@@ -225,8 +225,7 @@ char *format_settings(const usage *u, int count)
     return words;
 }
 
-/* Cut the next word off: up to a blank, or in quotes. NULL after the last one. */
-static char *next_word(char **rest)
+char *settings_next(char **rest)
 {
     char *word = *rest + strspn(*rest, " ");
     if (!*word)
@@ -245,7 +244,7 @@ parsed parse_settings(const usage *u, char *words)
     enum { WORDS = 128 };
     char *word[WORDS];
     int count = 0;
-    while (count < WORDS && (word[count] = next_word(&words)))
+    while (count < WORDS && (word[count] = settings_next(&words)))
         count++;
     const char *operand;
     return parse_options(u, count, word, &operand);

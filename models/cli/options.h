@@ -46,6 +46,9 @@ char *format_settings(const usage *u, int count);
 /* Set the options' values from such words, which are cut in pieces and must outlive the values. */
 parsed parse_settings(const usage *u, char *words);
 
+/* Cut the next one of such words off, without quotes; NULL after the last one. */
+char *settings_next(char **rest);
+
 /* Print all options' settings on stderr. */
 void print_settings(const usage *u, const char *command);
 

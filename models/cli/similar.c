@@ -26,7 +26,7 @@ static float cosine(const float *a, const float *b, int64_t dim)
 static void compare_items(const recommender *r, int64_t item, float *score)
 {
     const embeddings items = embeddings_of(r->module, SIDE_ITEM);
-    const tg_tensor *table = embeddings_to_compare(&items);
+    const tg_tensor *table = items.table[embeddings_to_compare(&items)];
     const int64_t dim = tg_size(table, 1);
     const float *vector = table->data;
     for (int64_t i = 0; i < r->items.count; i++)

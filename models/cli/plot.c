@@ -1,0 +1,94 @@
+/* ncf plot: a saved model's learning curves, or the map of its vectors, as SVG. */
+#include <string.h>
+
+#include "models/cli/cli.h"
+#include "models/cli/messages.h"
+#include "models/cli/options.h"
+#include "models/cli/output.h"
+#include "models/cli/pictures.h"
+
+typedef struct settings {
+    const char *load, *what, *of, *method, *out;
+    int64_t seed, threads;
+} settings;
+
+static int check_settings(settings *s)
+{
+    if (!s->load || !s->out)
+        return usage_error("plot needs --load FILE and --out FILE");
+    if ((s->of || s->method) && strcmp(s->what, "embeddings") != 0)
+        return usage_error("%s is for --what embeddings, not for %s", s->of ? "--of" : "--method",
+                           s->what);
+    s->of = s->of ? s->of : "item";
+    s->method = s->method ? s->method : "tsne";
+    return EXIT_DONE;
+}
+
+static int plot_curves(const settings *s, const recommender *r)
+{
+    history_curves h;
+    if (history_curves_make(&h, r) != TG_OK)
+        return say_last_error();
+    int status = EXIT_FAILED;
+    FILE *file = NULL;
+    if (h.curves.count == 0)
+        say("%s: no history in the model; expected one that ncf train saved", s->load);
+    else if ((file = output_open(s->out)))
+        status = output_close(file, s->out, svg_write_curves(file, &h.curves));
+    history_curves_release(&h);
+    return status;
+}
+
+/* The file is opened first: t-SNE may take minutes. */
+static int plot_map(const settings *s, const recommender *r)
+{
+    const model_side side = strcmp(s->of, "user") == 0 ? SIDE_USER : SIDE_ITEM;
+    FILE *file = output_open(s->out);
+    vector_map m;
+    if (!file)
+        return EXIT_FAILED;
+    if (vector_map_make(&m, r, (map_options){side, s->method, (uint64_t)s->seed}) != TG_OK) {
+        output_close(file, s->out, 0);
+        return say_last_error();
+    }
+    const int status = output_close(file, s->out, svg_write_map(file, &m.map));
+    vector_map_release(&m);
+    return status;
+}
+
+int plot_command(int argc, char **argv)
+{
+    settings s = {.what = "curves", .seed = 10};
+    const option table[] = {
+        {"load", OPTION_TEXT, &s.load, "FILE", "the model, as saved by train --save", 0, 0},
+        {"what", OPTION_CHOICE, &s.what, "curves|embeddings",
+         "how training went, epoch by epoch; or a map\nof the vectors that similar compares", 0, 0},
+        {"of", OPTION_CHOICE, &s.of, "user|item", "of embeddings: whose [item]", 0, 0},
+        {"method", OPTION_CHOICE, &s.method, "tsne|pca",
+         "of embeddings: neighbours stay neighbours, or the\ndirections of largest variance [tsne]",
+         0, 0},
+        {"seed", OPTION_INT, &s.seed, "N", "of t-SNE", 0, 1e15},
+        {"threads", OPTION_INT, &s.threads, "N", "0: one a physical core", 0, 1024},
+        {"out", OPTION_TEXT, &s.out, "FILE", "where to; - is standard output", 0, 0},
+    };
+    const usage u = {"ncf plot --load FILE --out FILE.svg [OPTION...]",
+                     "Draw a model as SVG, light or dark as the reader prefers. On a map each point "
+                     "shows its title to\nthe pointer; items have the colours of their genres, "
+                     "where the model knows these, and else, as\nusers, of their number of "
+                     "training ratings.",
+                     table, sizeof table / sizeof *table, NULL};
+    const char *operand;
+    const parsed p = parse_options(&u, argc, argv, &operand);
+    if (p != PARSED)
+        return p == PARSED_HELP ? EXIT_DONE : EXIT_USAGE;
+    int status = check_settings(&s);
+    if (status != EXIT_DONE)
+        return status;
+    tg_set_num_threads((int)s.threads);
+    recommender r;
+    if (recommender_load(&r, s.load) != TG_OK)
+        return say_last_error();
+    status = strcmp(s.what, "curves") == 0 ? plot_curves(&s, &r) : plot_map(&s, &r);
+    recommender_release(&r);
+    return status;
+}

@@ -1,0 +1,173 @@
+/* ncf report: a saved model as one HTML page. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "models/cli/cli.h"
+#include "models/cli/messages.h"
+#include "models/cli/names.h"
+#include "models/cli/options.h"
+#include "models/cli/output.h"
+#include "models/cli/pictures.h"
+#include "models/cli/report_parts.h"
+
+enum { USERS_LIMIT = 100 };
+
+typedef struct settings {
+    const char *load, *out, *test, *method, *user;
+    int64_t users, seed, threads;
+} settings;
+
+typedef struct sample {
+    int count;
+    int64_t user[USERS_LIMIT];
+} sample;
+
+/* ---- users to show --------------------------------------------------------------------------- */
+
+/* Drawn from those with training ratings: each set of so many is as likely as any other. */
+static void draw_users(sample *s, const recommender *r, int64_t wanted, uint64_t seed)
+{
+    tg_rng rng = {.seed = seed};
+    int64_t left = 0;
+    for (int64_t u = 0; u < r->users.count; u++)
+        left += recommender_seen(r, u).count > 0;
+    for (int64_t u = 0; u < r->users.count; u++) {
+        if (recommender_seen(r, u).count == 0)
+            continue;
+        if ((int64_t)tg_rng_below(&rng, (uint64_t)left--) < wanted - s->count)
+            s->user[s->count++] = u;
+    }
+}
+
+/* Ids with commas between; an exit status. */
+static int find_users(sample *s, const recommender *r, const char *list)
+{
+    char id[256];
+    for (const char *at = list; at; at = strchr(at, ',') ? strchr(at, ',') + 1 : NULL) {
+        snprintf(id, sizeof id, "%.*s", (int)strcspn(at, ","), at);
+        if (s->count == USERS_LIMIT)
+            return usage_error("--user: expected %d ids at most", USERS_LIMIT);
+        const int64_t user = find_user(r, id);
+        if (user < 0)
+            return EXIT_FAILED;
+        s->user[s->count++] = user;
+    }
+    return EXIT_DONE;
+}
+
+/* ---- the page -------------------------------------------------------------------------------- */
+
+typedef struct parts {
+    report_results results;
+    history_curves curves;
+    vector_map map;
+    report_users users;
+    report_texts texts;
+} parts;
+
+/* The map comes last: it may take minutes. */
+static tg_status make_parts(parts *p, const settings *s, const recommender *r, const asked *test,
+                            const sample *shown)
+{
+    const map_options drawn = {SIDE_ITEM, s->method, (uint64_t)s->seed};
+    tg_status status = TG_OK;
+    if (s->test)
+        status = report_results_test(&p->results, r, test, s->test);
+    else
+        report_results_history(&p->results, r);
+    if (status == TG_OK)
+        status = report_texts_make(&p->texts, r, p->results.note);
+    if (status == TG_OK)
+        status = history_curves_make(&p->curves, r);
+    if (status == TG_OK)
+        status = report_users_make(&p->users, r, shown->user, shown->count);
+    return status == TG_OK ? vector_map_make(&p->map, r, drawn) : status;
+}
+
+static void release_parts(parts *p)
+{
+    history_curves_release(&p->curves);
+    vector_map_release(&p->map);
+    report_users_release(&p->users);
+    report_texts_release(&p->texts);
+}
+
+static int write_page(FILE *file, const parts *p)
+{
+    return page_write(file, &(page){
+        .title = p->texts.title, .summary = p->texts.summary,
+        .metrics = p->results.metrics, .results = p->results.results,
+        .metric = p->results.metric, .result = p->results.result,
+        .curves = p->curves.curves, .map = p->map.map,
+        .users = p->users.count, .user = p->users.user,
+        .settings = p->texts.settings, .setting = p->texts.setting});
+}
+
+static int report(const settings *s, const recommender *r, const asked *test)
+{
+    sample shown = {0};
+    int status = EXIT_DONE;
+    if (s->user)
+        status = find_users(&shown, r, s->user);
+    else
+        draw_users(&shown, r, s->users, (uint64_t)s->seed);
+    FILE *file = status == EXIT_DONE ? output_open(s->out) : NULL;
+    if (!file)
+        return status == EXIT_DONE ? EXIT_FAILED : status;
+    if (s->test)
+        asked_say_unknown(test, r);
+    parts p = {0};
+    int error = 0;
+    if (make_parts(&p, s, r, test, &shown) == TG_OK)
+        error = write_page(file, &p);
+    else
+        status = say_last_error();
+    const int closed = output_close(file, s->out, error);
+    release_parts(&p);
+    return status == EXIT_DONE ? closed : status;
+}
+
+/* ---- the command ----------------------------------------------------------------------------- */
+
+static int run(const settings *s)
+{
+    recommender r;
+    asked test = {0};
+    if (recommender_load(&r, s->load) != TG_OK)
+        return say_last_error();
+    const bool is_read = !s->test || asked_read_ratings(&test, &r, s->test) == TG_OK;
+    const int status = is_read ? report(s, &r, &test) : say_last_error();
+    asked_release(&test);
+    recommender_release(&r);
+    return status;
+}
+
+int report_command(int argc, char **argv)
+{
+    settings s = {.method = "tsne", .users = 6, .seed = 10};
+    const option table[] = {
+        {"load", OPTION_TEXT, &s.load, "FILE", "the model, as saved by train --save", 0, 0},
+        {"out", OPTION_TEXT, &s.out, "FILE", "where to; - is standard output", 0, 0},
+        {"test", OPTION_TEXT, &s.test, "FILE",
+         "ratings to test on; without it, what training noted", 0, 0},
+        {"users", OPTION_INT, &s.users, "N", "users to show, a sample", 0, USERS_LIMIT},
+        {"user", OPTION_TEXT, &s.user, "LIST", "these users instead, ids with commas between", 0,
+         0},
+        {"method", OPTION_CHOICE, &s.method, "tsne|pca", "of the map", 0, 0},
+        {"seed", OPTION_INT, &s.seed, "N", "of the sample, and of t-SNE", 0, 1e15},
+        {"threads", OPTION_INT, &s.threads, "N", "0: one a physical core", 0, 1024},
+    };
+    const usage u = {"ncf report --load FILE --out FILE.html [OPTION...]",
+                     "Write one HTML page, which needs nothing else: results beside baselines, "
+                     "learning curves, a map of\nthe items to search, recommendations for some "
+                     "users, settings.",
+                     table, sizeof table / sizeof *table, NULL};
+    const char *operand;
+    const parsed p = parse_options(&u, argc, argv, &operand);
+    if (p != PARSED)
+        return p == PARSED_HELP ? EXIT_DONE : EXIT_USAGE;
+    if (!s.load || !s.out)
+        return usage_error("report needs --load FILE and --out FILE");
+    tg_set_num_threads((int)s.threads);
+    return run(&s);
+}
