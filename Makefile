@@ -82,7 +82,7 @@ FLAGS_peak := -O3 -ffp-contract=fast
 
 $(BUILD)/run-tests: $(TEST_OBJECTS) $(CLI_PARTS) $(ARCHIVES)
 	$(call say,LINK)$(CC) $(ALL_CFLAGS) $(LDFLAGS) -o $@ $^ -lcriterion $(LDLIBS)
-test: $(BUILD)/run-tests $(BUILD)/write-samples $(BUILD)/ncf $(BUILD)/exercise floors
+test: $(BUILD)/run-tests $(BUILD)/write-large $(BUILD)/ncf $(BUILD)/exercise floors
 	@sh tests/run.sh $(BUILD)
 	@CC="$(CC)" CFLAGS="$(ALL_CFLAGS)" sh tests/exercise.sh $(BUILD)
 	@CC="$(CC)" CFLAGS="$(ALL_CFLAGS)" sh tests/listings.sh $(BUILD)
@@ -91,7 +91,7 @@ ifndef SANITIZE
 	@sh tests/report.sh $(BUILD)
 endif
 
-$(BUILD)/write-samples: $(BUILD)/tests/pictures/write_samples.o $(BUILD)/tests/picture_samples.o \
+$(BUILD)/write-large: $(BUILD)/tests/pictures/write_large.o $(BUILD)/tests/picture_samples.o \
                         $(CLI_PARTS) $(ARCHIVES)
 	$(call say,LINK)$(CC) $(ALL_CFLAGS) $(LDFLAGS) -o $@ $^ $(LDLIBS)
 

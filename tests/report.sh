@@ -1,6 +1,7 @@
 #!/bin/sh
-# Open the sample report in a browser without a screen, light and dark, wide and as wide as a phone,
-# and let tests/pictures/check.js use it. Skipped where there is no Chromium.
+# Train a model on made-up ratings, let `ncf report` write its page, open that in a browser without a
+# screen, light and dark, wide and as wide as a phone, and let tests/pictures/check.js use it; and so
+# a page of 50,000 points. Skipped where there is no Chromium.
 set -eu
 build=${1:?usage: tests/report.sh BUILD}
 chromium=$(command -v chromium || command -v chromium-browser || command -v google-chrome) || {
@@ -9,7 +10,32 @@ chromium=$(command -v chromium || command -v chromium-browser || command -v goog
 }
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
-"$build"/write-samples "$folder"
+
+# 120 users and 300 items of 10 genres; a user likes one of them, and items are the more popular the
+# lower their number is. The third title is in Latin-1.
+LC_ALL=C awk 'BEGIN {
+    print "userId,movieId,rating"
+    for (u = 1; u <= 120; u++)
+        for (i = 1; i <= 300; i++)
+            if (u == 1 || (i * i + 31 * u) % 300 > i)
+                printf "%d,%d,%d\n", u, i, (i % 10 == u % 10 ? 4 : 2) + (7 * u + 13 * i) % 2
+}' >"$folder/ratings.csv"
+LC_ALL=C awk 'BEGIN {
+    split("Silent Last Crimson Little Broken Golden Distant", quality)
+    split("Café Harbour Summer Letter Orchard", thing)
+    split("Drama Comedy Action Thriller Romance War Western Horror Musical Crime", genre)
+    title[1] = "</script><script>document.title = \"broken\"</script>"
+    title[2] = "Salt & Pepper <1962> \"Director\047s cut\" \\"
+    title[3] = "Am\351lie et la for\352t"
+    for (i = 1; i <= 300; i++) {
+        name = "The " quality[i % 7 + 1] " " thing[i % 5 + 1] (i % 3 ? "" : " of Lisbon") " (" i ")"
+        printf "%d\t%s\t%s\n", i, i in title ? title[i] : name, genre[i % 10 + 1]
+    }
+}' >"$folder/titles"
+"$build"/ncf train --data "$folder/ratings.csv" --titles "$folder/titles" --factors 8 --epochs 4 \
+    --validation 0.1 --save "$folder/model" --quiet >/dev/null
+"$build"/ncf report --load "$folder/model" --test "$folder/ratings.csv" --out "$folder/page.html"
+"$build"/write-large >"$folder/large.html"
 
 browse() { # SCHEME FILE: the page as it is when all is quiet
     scheme=1
