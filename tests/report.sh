@@ -11,27 +11,16 @@ chromium=$(command -v chromium || command -v chromium-browser || command -v goog
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
 
-# 120 users and 300 items of 10 genres; a user likes one of them, and items are the more popular the
-# lower their number is. The third title is in Latin-1.
-LC_ALL=C awk 'BEGIN {
-    print "userId,movieId,rating"
-    for (u = 1; u <= 120; u++)
-        for (i = 1; i <= 300; i++)
-            if (u == 1 || (i * i + 31 * u) % 300 > i)
-                printf "%d,%d,%d\n", u, i, (i % 10 == u % 10 ? 4 : 2) + (7 * u + 13 * i) % 2
-}' >"$folder/ratings.csv"
-LC_ALL=C awk 'BEGIN {
-    split("Silent Last Crimson Little Broken Golden Distant", quality)
-    split("Café Harbour Summer Letter Orchard", thing)
-    split("Drama Comedy Action Thriller Romance War Western Horror Musical Crime", genre)
-    title[1] = "</script><script>document.title = \"broken\"</script>"
-    title[2] = "Salt & Pepper <1962> \"Director\047s cut\" \\"
-    title[3] = "Am\351lie et la for\352t"
-    for (i = 1; i <= 300; i++) {
-        name = "The " quality[i % 7 + 1] " " thing[i % 5 + 1] (i % 3 ? "" : " of Lisbon") " (" i ")"
-        printf "%d\t%s\t%s\n", i, i in title ? title[i] : name, genre[i % 10 + 1]
-    }
-}' >"$folder/titles"
+# The films of the guide, of which three have titles that are hard to write; the third is Latin-1.
+films() {
+    awk -v what="$1" -f models/guide/films.awk
+}
+films ratings >"$folder/ratings.csv"
+films titles | LC_ALL=C awk -F '\t' -v OFS='\t' '
+    NR == 1 {$2 = "</script><script>document.title = \"broken\"</script>"}
+    NR == 2 {$2 = "Salt & Pepper <1962> \"Director\047s cut\" \\"}
+    NR == 3 {$2 = "Am\351lie et la for\352t"}
+    {print}' >"$folder/titles"
 "$build"/ncf train --data "$folder/ratings.csv" --titles "$folder/titles" --factors 8 --epochs 4 \
     --validation 0.1 --save "$folder/model" --quiet >/dev/null
 "$build"/ncf report --load "$folder/model" --test "$folder/ratings.csv" --out "$folder/page.html"
