@@ -109,8 +109,8 @@ static void write_items(FILE *file, const char *title, int64_t count, const page
 
 static void write_users(FILE *file, const page *p)
 {
-    fputs("<p>For some users, chosen as a sample: what they rated highest, and what they have not "
-          "rated and the model puts first.</p>\n<div class=\"users\">\n", file);
+    fputs("<p>For some users: what they rated highest, and what they have not rated and the model "
+          "puts first.</p>\n<div class=\"users\">\n", file);
     for (int i = 0; i < p->users; i++) {
         const page_user *u = &p->user[i];
         fputs("<article>\n", file);

@@ -72,7 +72,7 @@ int plot_command(int argc, char **argv)
         {"out", OPTION_TEXT, &s.out, "FILE", "where to; - is standard output", 0, 0},
     };
     const usage u = {"ncf plot --load FILE --out FILE.svg [OPTION...]",
-                     "Draw a model as SVG, light or dark as the reader prefers. On a map each point "
+                     "Draw a model as SVG, light or dark as the reader prefers. On a map a point "
                      "shows its title to\nthe pointer; items have the colours of their genres, "
                      "where the model knows these, and else, as\nusers, of their number of "
                      "training ratings.",

@@ -19,8 +19,8 @@ typedef struct report_results {
     char name[64], note[256]; /* of the model; how it was tested */
 } report_results;
 
-/* On the ratings of a test file: MAE and RMSE, or metrics of full ranking, beside baselines. TG_ENOMEM;
- * TG_EFORMAT where there is nothing to rank. */
+/* On the ratings of a test file: MAE and RMSE, or metrics of full ranking, beside baselines.
+ * TG_ENOMEM; TG_EFORMAT where there is nothing to rank. */
 tg_status report_results_test(report_results *p, const recommender *r, const asked *test,
                               const char *path);
 
