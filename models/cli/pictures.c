@@ -79,7 +79,7 @@ static tg_status project(vector_map *m, const float *x, int64_t n, int64_t dim, 
         }
         return status;
     }
-    progress bar = progress_start(false, 1, 0);
+    progress bar = progress_start(false, 0, 1, 0);
     const tg_status status = tsne(x, n, dim, (tsne_options){.seed = o.seed,
                                                             .progress = draw_progress,
                                                             .context = &bar}, m->y);

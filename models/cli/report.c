@@ -115,7 +115,7 @@ static int report(const settings *s, const recommender *r, const asked *test)
     if (!file)
         return status == EXIT_DONE ? EXIT_FAILED : status;
     if (s->test)
-        asked_say_unknown(test, r);
+        asked_say_unknown(test, r, "; left out of the ranking");
     parts p = {0};
     int error = 0;
     if (make_parts(&p, s, r, test, &shown) == TG_OK)
