@@ -1,9 +1,9 @@
 /*
  * halves.h: pairs of user and item from what is computed once for each
  *
- * The first layer over [u; i] is W [u; i] + b = Wu u + (Wi i + b): a user's half and an item's half,
- * of which a pair needs the sum alone. Whoever scores all items for all users so saves three quarters
- * of the multiplications of the tutorial's MLP. Every model here has, beside its forward,
+ * The first layer over [u; i] is W [u; i] + b = Wu u + (Wi i + b): a user's half and an item's
+ * half, of which a pair needs the sum alone. Whoever scores all items for all users so saves three
+ * quarters of the multiplications of the tutorial's MLP. Every model here has, beside its forward,
  *
  *     void MODEL_halves(m, &user, &item)            of all users and of all items
  *     tg_tensor *MODEL_from_halves(m, user, item)   of rows, n of each (or one user's), -> (n)

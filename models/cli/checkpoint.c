@@ -141,8 +141,8 @@ static tg_status check_optimizer(const trainer *t, const char *path, const tg_st
         return wrong(path, "its notes are not whole");
     if (strcmp(optimizer, t->plan->optimizer) == 0)
         return TG_OK;
-    return tg_failure(TG_EFORMAT, "%s: of a training with --optimizer %s; expected that one, not %s",
-                      path, optimizer, t->plan->optimizer);
+    return tg_failure(TG_EFORMAT, "%s: of a training with --optimizer %s; expected that one, not "
+                      "%s", path, optimizer, t->plan->optimizer);
 }
 
 static tg_status resume_progress(trainer *t, const char *path, const tg_state_dict *state)

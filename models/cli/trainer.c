@@ -186,7 +186,8 @@ static void add_to_history(trainer *t, const results *of)
 bool trainer_set_history(trainer *t, const tg_tensor *history, const char *names, int64_t epochs)
 {
     const int64_t columns = t->is_validated ? COLUMNS : COLUMNS - MEASURES;
-    if (strcmp(names, t->r->history_columns) != 0 || history->dtype != TG_F32 || history->shape.ndim != 2 || tg_size(history, 0) != epochs ||
+    if (strcmp(names, t->r->history_columns) != 0 || history->dtype != TG_F32 ||
+        history->shape.ndim != 2 || tg_size(history, 0) != epochs ||
         tg_size(history, 1) != columns)
         return false;
     tg_free(t->r->history);
