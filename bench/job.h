@@ -1,5 +1,5 @@
 /*
- * job.h: what is measured: the tutorial's NCF at the size of MovieLens 1M, ids as skewed as ratings are
+ * job.h: what is measured: the tutorial's NCF at the size of MovieLens 1M, ids skewed like ratings
  */
 #ifndef BENCH_JOB_H
 #define BENCH_JOB_H
@@ -14,8 +14,8 @@ typedef struct job {
     tg_loader *loader; /* shuffled */
 } job;
 
-/* optimizer: "adam" (with catch_up), "adam-dense" or "sparse-adam"; small: a sixteenth of the users,
- * items and ratings */
+/* optimizer: "adam" (with catch_up), "adam-dense" or "sparse-adam"; small: a sixteenth of the
+ * users, items and ratings */
 job job_new(int64_t batch_size, const char *optimizer, bool small);
 void job_end(job *j);
 

@@ -134,7 +134,9 @@ void bench_adam(void)
     enum { PARAMETERS = 1605409, CACHED = 2048, ARRAYS = 4 };
     const double arithmetic = adam_seconds(CACHED) / CACHED * PARAMETERS;
     const double memory = (2 * ARRAYS - 1) * 4.0 * PARAMETERS / copy_bytes(ARRAYS * PARAMETERS / 2);
-    const double floor = arithmetic > memory ? arithmetic : memory, seconds = adam_seconds(PARAMETERS);
-    printf("\ndense Adam, %d parameters: %.0f us; floors: arithmetic %.0f us, memory %.0f us; ratio "
-           "%.2f\n", PARAMETERS, 1e6 * seconds, 1e6 * arithmetic, 1e6 * memory, seconds / floor);
+    const double floor = arithmetic > memory ? arithmetic : memory;
+    const double seconds = adam_seconds(PARAMETERS);
+    printf("\ndense Adam, %d parameters: %.0f us; floors: arithmetic %.0f us, memory %.0f us; "
+           "ratio %.2f\n", PARAMETERS, 1e6 * seconds, 1e6 * arithmetic, 1e6 * memory,
+           seconds / floor);
 }

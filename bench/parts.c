@@ -92,7 +92,8 @@ static void print_rate(double seconds, double flops, double bytes, double peak, 
     if (flops > 0)
         printf("  %7.1f GFLOP/s %4.0f %%", 1e-9 * flops / seconds, 1e-7 * flops / seconds / peak);
     else if (bytes > 0)
-        printf("  %7.1f GB/s    %4.0f %%", 1e-9 * bytes / seconds, 1e-7 * bytes / seconds / copying);
+        printf("  %7.1f GB/s    %4.0f %%", 1e-9 * bytes / seconds,
+               1e-7 * bytes / seconds / copying);
     putchar('\n');
 }
 
@@ -171,7 +172,8 @@ void bench_parts(void)
         step(&j, least);
     const double whole = least[PARTS], copying = copy_rate();
     printf("\nparts of a step, batch %d, 1 thread; a copy in the caches makes %.1f GB/s\n"
-           "part                 shape        least us  share                  of roof\n", BATCH, copying);
+           "part                 shape        least us  share                  of roof\n",
+           BATCH, copying);
     print_part("loader", "", least[0], whole);
     print_rate(least[0], 0, BATCH * 2 * 20.0, peak, copying);
     const batch b = next_batch(&j);

@@ -3,11 +3,12 @@
  *
  * Such an update needs nothing but the row's own moments. After k of them, behind update t0,
  *
- *     m = b1^k m0,   v = b2^k v0,   p = p0 - sum over j = 1..k of r_j b1^j m0 / (R_j b2^(j/2) s + eps)
+ *     m = b1^k m0,   v = b2^k v0,
+ *     p = p0 - sum over j = 1..k of r_j b1^j m0 / (R_j b2^(j/2) s + eps)
  *
  * where s = sqrt(v0), r_j = lr / (1 - b1^t), R_j = 1 / sqrt(1 - b2^t), t = t0 + j. With
  * w_j = (b1 / sqrt(b2))^j r_j / R_j and e_j = eps / (R_j b2^(j/2)) a term is m0 w_j / (s + e_j).
- * While w_j counts, e_j hardly moves: expanded about its weighted mean e to second order, the sum is
+ * While w_j counts, e_j hardly moves: expanded about its weighted mean e to second order, it is
  *
  *     m0 W / (s + e) * (1 + D / (s + e)^2),   W = sum of w_j,   D = weighted variance of the e_j
  *

@@ -43,8 +43,8 @@ typedef struct tg_adam_options {
  *
  * With catch_up they move when they are next read, by the sum of what they missed: the same results
  * within rounding (a millionth of lr), and the cost of a step does not grow with the table. Read
- * such a table through ops and the functions of the library, not through ->data, until the optimiser
- * is freed. Only the moments of one optimiser can be late on a table. */
+ * such a table through ops and the functions of the library, not through ->data, until the
+ * optimiser is freed. Only the moments of one optimiser can be late on a table. */
 #define tg_adam(m, ...) tg_adam_new(&(m)->base, (tg_adam_options){__VA_ARGS__})
 tg_optimizer *tg_adam_new(const tg_module *m, tg_adam_options options);
 

@@ -46,7 +46,8 @@ static int physical_cores(void)
     for (int i = 0; i < processors; i++) {
         char path[96];
         int first = -1;
-        snprintf(path, sizeof path, "/sys/devices/system/cpu/cpu%d/topology/thread_siblings_list", i);
+        snprintf(path, sizeof path, "/sys/devices/system/cpu/cpu%d/topology/thread_siblings_list",
+                 i);
         FILE *file = fopen(path, "r");
         if (file && fscanf(file, "%d", &first) != 1)
             first = -1;

@@ -78,8 +78,8 @@ static double lr_factor(bool is_constant, int64_t step)
     return is_constant ? 1 : step % 700 < 50 ? 0 : tg_schedule_cosine(step % 1500, 2000);
 }
 
-/* In f32 so many updates that dense Adam's own rounding of every one stays below what is allowed; in
- * f64 more than are remembered. */
+/* In f32 so many updates that dense Adam's own rounding of every one stays below what is allowed;
+ * in f64 more than are remembered. */
 static void compare(tg_dtype dtype, double scale, tg_adam_options o, bool is_constant,
                     double allowed)
 {
@@ -179,8 +179,8 @@ Test(catch_up, reading__brings_rows_up)
             : way == 1 ? tg_get(tg_embedding_forward(t.late, tg_from(TG_I64, all, BATCH)), 3, 0)
             : way == 2 ? tg_get(tg_t(t.late->weight), 0, 3)
             : way == 3 ? tg_get(tg_add(t.late->weight, tg_scalar(TG_F64, 0)), 3, 0)
-            : way == 4 ? tg_get(tg_embedding(tg_detach(t.late->weight), tg_from(TG_I64, all, BATCH)),
-                                3, 0)
+            : way == 4 ? tg_get(tg_embedding(tg_detach(t.late->weight),
+                                             tg_from(TG_I64, all, BATCH)), 3, 0)
                        : 0;
         if (way < 5) {
             cr_expect(fabs(read - expected) < 1e-7, "way %d: %.9g, not %.9g", way, read, expected);
