@@ -30,7 +30,7 @@ static const struct {
                  "--batch-size 256 --lr 0.0005 --lr-schedule constant --optimizer adam"},
     {"paper", "--task ranking --model ncf --factors 8 --init paper --dropout 0 --epochs 20 "
               "--negatives 4 --batch-size 256 --lr 0.001 --lr-schedule constant --optimizer adam "
-              "--validation leave-one-out"},
+              "--validation leave-one-out --refit"},
     {"best", "--task rating --model mf --factors 64 --dropout 0 --clamp --weight-decay 0.12 "
              "--epochs 10 --batch-size 256 --lr 0.002 --lr-schedule cosine --optimizer adam "
              "--validation 0.02 --patience 3 --refit"},
