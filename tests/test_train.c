@@ -490,7 +490,8 @@ Test(train, preset__sets_what_it_prints_and_options_replace_it)
                  err);
     static const char *const paper[] = {" --task ranking", " --factors 8", " --dropout 0",
                                         " --epochs 1", " --negatives 4", " --lr 0.001",
-                                        " --init paper", " --validation leave-one-out"};
+                                        " --init paper", " --validation leave-one-out",
+                                        " --refit"};
     for (size_t i = 0; i < sizeof paper / sizeof *paper; i++)
         cr_expect_not_null(strstr(err, paper[i]), "%s in %s", paper[i], err);
     cr_assert_eq(ncf("train --data r --preset best --epochs 2 --validation 0.1"), 0, "%s", err);
