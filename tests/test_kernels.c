@@ -88,6 +88,7 @@ enum { START_ZERO, START_ROW, START_C, START_MATRIX, STARTS };
 
 typedef struct product {
     int m, n, k, a_layout, b_layout, start, c_gap;
+    int zeros; /* in a hundred elements of a */
 } product;
 
 static void strides(int layout, int rows, int columns, int64_t *row, int64_t *column)
@@ -103,6 +104,9 @@ static void check_product(const tg_kernels *set, int type, product p, tg_rng *rn
     strides(p.a_layout, p.m, p.k, &g.a_row, &g.a_col);
     strides(p.b_layout, p.k, p.n, &g.b_row, &g.b_col);
     array a = array_whole(type, p.m * (2 * p.k + 1), rng, most);
+    for (int64_t i = 0; i < a.count && p.zeros; i++)
+        if ((int)tg_rng_below(rng, 100) < p.zeros)
+            put(&a, i, 0);
     array b = array_whole(type, p.k * (2 * p.n + 1), rng, most);
     array c = array_whole(type, p.m * g.c_row, rng, most), expected = array_copy(&c);
     array other = array_whole(type, p.m * p.n + p.n, rng, most);
@@ -133,7 +137,7 @@ Test(kernels, gemm__small_sizes)
         for (int i = 0; i < 10 * 10 * 10; i++)
             for (int t = 0; t < 4; t++) {
                 const product p = {i / 100, i / 10 % 10, i % 10, t / 2, t % 2,
-                                   (i + t) % STARTS, i / 3 % 2};
+                                   (i + t) % STARTS, i / 3 % 2, 0};
                 check_product(set, type, p, &rng);
             }
 }
@@ -147,29 +151,83 @@ Test(kernels, gemm__larger_sizes)
         for (int i = 0; i < 8 * 8; i++)
             for (int l = i % 2; l < LAYOUTS * LAYOUTS; l += 2) {
                 const product p = {size[i / 8], size[i % 8], (int)tg_rng_below(&rng, 600),
-                                   l / LAYOUTS, l % LAYOUTS, (i + l / 2) % STARTS, i / 3 % 2};
+                                   l / LAYOUTS, l % LAYOUTS, (i + l / 2) % STARTS, i / 3 % 2, 0};
                 check_product(set, type, p, &rng);
             }
 }
 
+/* Where zeros are skipped, around the blocks: by few and many, and at random. */
+Test(kernels, gemm__many_zeros)
+{
+    tg_rng rng = {.seed = 3};
+    EACH_SET(set, type)
+        for (int i = 0; i < 60; i++) {
+            const int64_t r = (int64_t)tg_rng_below(&rng, 1 << 30);
+            const product p = {100 + (int)(r % 60), 30 + (int)(r / 60 % 130),
+                               1 + (int)tg_rng_below(&rng, 300), i % LAYOUTS, i / 3 % LAYOUTS,
+                               i % STARTS, i % 2, 30 + 10 * (i % 8)};
+            check_product(set, type, p, &rng);
+        }
+}
+
+/* x y + sum as the set computes it. */
+static double multiply_add(const tg_kernels *set, int type, double x, double y, double sum)
+{
+    if (strcmp(set->name, "portable") == 0)
+        return rounded(type, rounded(type, x * y) + sum);
+    return type ? fma(x, y, sum) : (double)fmaf((float)x, (float)y, (float)sum);
+}
+
+/* Each element is one chain of multiply-adds to the last bit, in blocks that are listed and in
+ * those beside them that have too few zeros. */
+Test(kernels, gemm__zeros_leave_the_bits)
+{
+    enum { M = 300, N = 70, K = 200, FULL_BEGIN = 128, FULL_END = 260 };
+    tg_rng rng = {.seed = 4};
+    EACH_SET(set, type) {
+        array a = array_random(type, M * K, &rng, -1, 1), b = array_random(type, K * N, &rng, -1, 1);
+        array c = array_new(type, M * N);
+        for (int64_t i = 0; i < a.count; i++)
+            if ((i / K < FULL_BEGIN || i / K >= FULL_END) && tg_rng_below(&rng, 4) > 0)
+                put(&a, i, 0);
+        set->type[type]->gemm(&(tg_gemm){.m = M, .n = N, .k = K, .a = a.data, .a_row = K,
+                                         .a_col = 1, .b = b.data, .b_row = N, .b_col = 1,
+                                         .c = c.data, .c_row = N});
+        for (int i = 0; i < M; i++)
+            for (int j = 0; j < N; j++) {
+                double sum = 0;
+                for (int l = 0; l < K; l++)
+                    sum = multiply_add(set, type, get(&a, i * K + l), get(&b, l * N + j), sum);
+                cr_assert_eq(get(&c, i * N + j), sum, "%s f%d: element %d, %d", NAME(set, type), i,
+                             j);
+            }
+        free(a.data), free(b.data), free(c.data);
+    }
+}
+
 /* A zero times an infinity is not skipped, and stays in its row or column. */
+static void check_nan(const tg_kernels *set, int type, int m, int n, int k)
+{
+    array a = array_new(type, m * k), b = array_new(type, k * n), c = array_new(type, m * n);
+    memset(a.data, 0, bytes(&a)), memset(b.data, 0, bytes(&b));
+    put(&a, 1 * k + 3, INFINITY), put(&b, 2 * n + n - 1, -INFINITY);
+    set->type[type]->gemm(&(tg_gemm){.m = m, .n = n, .k = k, .a = a.data, .a_row = k, .a_col = 1,
+                                     .b = b.data, .b_row = n, .b_col = 1, .c = c.data,
+                                     .c_row = n});
+    for (int e = 0; e < m * n; e++)
+        cr_assert_eq(isnan(get(&c, e)) != 0, e / n == 1 || e % n == n - 1,
+                     "%s f%d: element %d of %d x %d", NAME(set, type), e, m, n);
+    free(a.data), free(b.data), free(c.data);
+}
+
 Test(kernels, gemm__keeps_nan)
 {
-    enum { M = 9, K = 5 };
-    EACH_SET(set, type)
-        for (int n = 1; n < 40; n += 5) {
-            array a = array_new(type, M * K), b = array_new(type, K * n);
-            array c = array_new(type, M * n);
-            memset(a.data, 0, bytes(&a)), memset(b.data, 0, bytes(&b));
-            put(&a, 1 * K + 3, INFINITY), put(&b, 2 * n + n - 1, -INFINITY);
-            set->type[type]->gemm(&(tg_gemm){.m = M, .n = n, .k = K, .a = a.data, .a_row = K,
-                                             .a_col = 1, .b = b.data, .b_row = n, .b_col = 1,
-                                             .c = c.data, .c_row = n});
-            for (int e = 0; e < M * n; e++)
-                cr_assert_eq(isnan(get(&c, e)) != 0, e / n == 1 || e % n == n - 1,
-                             "%s f%d: element %d of %d x %d", NAME(set, type), e, M, n);
-            free(a.data), free(b.data), free(c.data);
-        }
+    EACH_SET(set, type) {
+        for (int n = 1; n < 40; n += 5)
+            check_nan(set, type, 9, n, 5);
+        check_nan(set, type, 130, 64, 140); /* where zeros are skipped */
+        check_nan(set, type, 130, 70, 140);
+    }
 }
 
 /* ---- element by element ---------------------------------------------------------------------- */
