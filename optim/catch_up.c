@@ -22,7 +22,7 @@
 #include "optim/optim-internal.h"
 #include "tensor/parallel.h"
 
-enum { EARLY = 100, GRAIN = 16384, AHEAD = 4, LINE = 64 };
+enum { EARLY = 100, GRAIN = 16384 };
 
 /* Sums over j of w_j, w_j e_j, w_j e_j^2. */
 typedef struct sums {
@@ -96,16 +96,6 @@ static void settle(catch_up *c)
     c->base = c->now;
 }
 
-/* Rows lie scattered over a table that no cache holds. */
-static void prefetch(const catch_up *c, int64_t row)
-{
-    const tg_tensor *t[] = {c->slot->param, c->slot->first, c->slot->second};
-    const int64_t dim = t[0]->shape.size[1];
-    for (int i = 0; i < 3; i++)
-        for (int64_t d = 0; d < dim; d += LINE / (int64_t)tg_dtype_size(t[0]->dtype))
-            __builtin_prefetch(tg_at(t[i], row * dim + d), 1);
-}
-
 /* Rows that are behind, each once, and the updates that they have had. */
 typedef struct behind {
     const catch_up *c;
@@ -116,8 +106,8 @@ static void skip_list(void *context, int64_t begin, int64_t end)
 {
     const behind *b = context;
     for (int64_t i = begin; i < end; i++) {
-        if (i + AHEAD < end)
-            prefetch(b->c, b->row[i + AHEAD]);
+        if (i + TG_ROWS_AHEAD < end)
+            tg_prefetch_row(b->c->slot, b->row[i + TG_ROWS_AHEAD]);
         skip_row(b->c, b->row[i], b->from[i]);
     }
 }

@@ -164,14 +164,28 @@ static void dense_run(void *context, int64_t begin, int64_t end)
     w->run(w->context, w->slot, begin, end - begin, tg_at(w->slot->param->grad, begin));
 }
 
+void tg_prefetch_row(const tg_slot *slot, int64_t row)
+{
+    enum { LINE = 64 };
+    const tg_tensor *t[] = {slot->param, slot->first, slot->second};
+    const int64_t dim = slot->param->shape.size[1];
+    const int64_t line = LINE / (int64_t)tg_dtype_size(slot->param->dtype);
+    for (int i = 0; i < 3 && t[i]; i++)
+        for (int64_t d = 0; d < dim; d += line)
+            __builtin_prefetch(tg_at(t[i], row * dim + d), 1);
+}
+
 /* The rows that the sparse gradient holds, number begin .. end of them. */
 static void present_rows(void *context, int64_t begin, int64_t end)
 {
     const walk *w = context;
     const tg_tensor *g = w->slot->param->grad;
     const int64_t dim = g->shape.size[1], *row = g->rows->data;
-    for (int64_t i = begin; i < end; i++)
+    for (int64_t i = begin; i < end; i++) {
+        if (i + TG_ROWS_AHEAD < end)
+            tg_prefetch_row(w->slot, row[i + TG_ROWS_AHEAD]);
         w->run(w->context, w->slot, row[i] * dim, dim, tg_at(g, i * dim));
+    }
 }
 
 /* All rows begin .. end of the table, neighbours without a gradient in one run. */
