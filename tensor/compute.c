@@ -19,7 +19,8 @@ typedef struct map {
     int nin;
     size_t size; /* of an element */
     char *out;
-    const char *in[TG_MAP_INPUTS];
+    const void *in[TG_MAP_INPUTS];
+    bool unit; /* the inner stride of all inputs is 1 */
     /* Dimensions with neighbours joined where all inputs allow it; the last one is the inner. */
     int ndim;
     int64_t extent[TG_MAX_DIMS + 1], stride[TG_MAP_INPUTS][TG_MAX_DIMS + 1];
@@ -52,6 +53,9 @@ static void map_init(map *m, const tg_tensor *out, const tg_tensor *const in[])
         for (int i = 0; i < m->nin; i++)
             m->stride[i][0] = 1;
     }
+    m->unit = true;
+    for (int i = 0; i < m->nin; i++)
+        m->unit = m->unit && m->stride[i][m->ndim - 1] == 1;
 }
 
 static void gather(int64_t n, size_t size, char *to, const char *from, int64_t stride)
@@ -65,21 +69,18 @@ static void gather(int64_t n, size_t size, char *to, const char *from, int64_t s
 }
 
 /* Elements begin .. end of the inner dimension of one row. */
-static void map_row(const map *m, int64_t begin, int64_t end, char *out, const char *const in[])
+static void map_row(const map *m, int64_t begin, int64_t end, char *out, const void *const in[])
 {
     const int inner = m->ndim - 1;
     const int64_t size = (int64_t)m->size;
     double chunk[TG_MAP_INPUTS][CHUNK];
-    bool unit = true;
-    for (int i = 0; i < m->nin; i++)
-        unit = unit && m->stride[i][inner] == 1;
-    const int64_t most = unit ? end - begin : CHUNK;
+    const int64_t most = m->unit ? end - begin : CHUNK;
     for (int64_t at = begin; at < end; at += most) {
         const int64_t n = tg_min(most, end - at);
         const void *operand[TG_MAP_INPUTS];
         for (int i = 0; i < m->nin; i++) {
             const int64_t stride = m->stride[i][inner];
-            operand[i] = in[i] + at * stride * size;
+            operand[i] = (const char *)in[i] + at * stride * size;
             if (stride != 1) {
                 gather(n, m->size, (char *)chunk[i], operand[i], stride);
                 operand[i] = chunk[i];
@@ -101,17 +102,31 @@ static void map_outer(void *context, int64_t begin, int64_t end)
     const map *m = context;
     const int inner = m->ndim - 1;
     const int64_t size = (int64_t)m->size;
+    int64_t at[TG_MAX_DIMS + 1]; /* of the row, in the outer dimensions */
+    const void *in[TG_MAP_INPUTS];
+    for (int64_t d = inner - 1, rest = begin; d >= 0; rest /= m->extent[d--])
+        at[d] = rest % m->extent[d];
+    for (int i = 0; i < m->nin; i++) {
+        int64_t offset = 0;
+        for (int d = 0; d < inner; d++)
+            offset += at[d] * m->stride[i][d];
+        in[i] = (const char *)m->in[i] + offset * size;
+    }
     for (int64_t row = begin; row < end; row++) {
-        const char *in[TG_MAP_INPUTS];
-        for (int i = 0; i < m->nin; i++) {
-            int64_t offset = 0, rest = row;
-            for (int d = inner - 1; d >= 0; d--) {
-                offset += rest % m->extent[d] * m->stride[i][d];
-                rest /= m->extent[d];
-            }
-            in[i] = m->in[i] + offset * size;
+        char *out = m->out + row * m->extent[inner] * size;
+        if (m->unit)
+            m->kernel(m->extent[inner], out, in);
+        else
+            map_row(m, 0, m->extent[inner], out, in);
+        for (int d = inner - 1; d >= 0; d--) { /* on to the next row */
+            const bool turns = ++at[d] == m->extent[d];
+            for (int i = 0; i < m->nin; i++)
+                in[i] = (const char *)in[i] +
+                        (turns ? 1 - m->extent[d] : 1) * m->stride[i][d] * size;
+            if (!turns)
+                break;
+            at[d] = 0;
         }
-        map_row(m, 0, m->extent[inner], m->out + row * m->extent[inner] * size, in);
     }
 }
 
