@@ -78,15 +78,13 @@ static void add_progress(tg_state_dict *state, const trainer *t)
 tg_status checkpoint_save(trainer *t, const char *path)
 {
     tg_state_dict state = {0}, optimizer = tg_optimizer_state_dict(t->optimizer);
-    tg_state_dict module = tg_module_state_dict(t->r->module);
     add_progress(&state, t);
-    add_all(&state, "model", &module);
+    add_all(&state, "model", &t->parameters);
     add_all(&state, "optimizer", &optimizer);
     add_all(&state, "chosen", &t->weights);
     const tg_status status = tg_safetensors_save(path, &state);
     tg_state_dict_release(&state);
     tg_state_dict_release(&optimizer);
-    tg_state_dict_release(&module);
     return status;
 }
 

@@ -81,6 +81,8 @@ static int check_settings(train_settings *s)
         return usage_error("--refit needs --validation, which chooses how far to train");
     if (s->refit && is_standard_input(&s->data))
         return usage_error("--refit reads the ratings twice; expected files, not standard input");
+    if (s->plan.decay && s->plan.weight_decay == 0)
+        return usage_error("--decay needs --weight-decay X, which says how much");
     if (s->clamp && strcmp(s->task, "ranking") == 0)
         return usage_error("--clamp is of ratings; --task ranking predicts none");
     if (s->plan.negatives_file && strcmp(s->task, "ranking") != 0)
@@ -199,6 +201,9 @@ int train_settings_read(train_settings *s, int argc, char **argv, bool *done)
         {"weight-decay", OPTION_REAL, &s->plan.weight_decay, "X",
          "pull of vectors to zero: X / 2 |p|^2 is added to a\n"
          "sample's loss for the vectors p that it reads", 0, 1e30},
+        {"decay", OPTION_CHOICE, &s->plan.decay, "vectors|all",
+         "what it pulls; all: the weights (not\n"
+         "the biases) of dense layers, too [vectors]", 0, 0},
         {"seed", OPTION_INT, &s->seed, "N", "of split, initial values, order and dropout", 0, 1e15},
         {"no-shuffle", OPTION_FLAG, &s->plan.no_shuffle, NULL, "train in the order of the file", 0,
          0},

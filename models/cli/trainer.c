@@ -31,33 +31,39 @@ static void catch_interrupt(void)
 
 /* ---- steps ----------------------------------------------------------------------------------- */
 
-/* The gradient of decay / 2 * |p|^2 for the rows p of a table that the batch has read, and no
- * others: so a row is pulled to zero as often as it is rated. */
+/* Add the gradient of decay / 2 |p|^2: decay * p. */
+static void decay_numbers(float *g, const float *p, int64_t n, float decay)
+{
+    for (int64_t i = 0; i < n; i++)
+        g[i] += decay * p[i];
+}
+
+/* Of the rows of a table that the batch has read, and no others: so a row is pulled to zero as
+ * often as it is rated. */
 static void decay_rows(const tg_tensor *table, float decay)
 {
     const tg_tensor *g = table->grad;
     const int64_t rows = tg_numel(g->rows), dim = g->shape.size[1], *row = g->rows->data;
-    for (int64_t k = 0; k < rows; k++) {
-        float *to = (float *)g->data + k * dim;
-        const float *p = (const float *)table->data + row[k] * dim;
-        for (int64_t d = 0; d < dim; d++)
-            to[d] += decay * p[d];
-    }
+    for (int64_t k = 0; k < rows; k++)
+        decay_numbers((float *)g->data + k * dim, (const float *)table->data + row[k] * dim, dim,
+                      decay);
 }
 
-/* Of all tables of vectors; biases, which are tables of one column, are left alone. */
-static void decay_vectors(const trainer *t, int64_t size)
+/* Biases, of one dimension or tables of one column, are left alone. The loss is the mean of `size`
+ * samples': each reads a row of a table, and all the weights of a layer. */
+static void decay_parameters(const trainer *t, int64_t size)
 {
-    const double decay = t->plan->weight_decay / (double)size; /* the loss is a mean */
-    if (decay == 0)
-        return;
-    tg_state_dict state = tg_module_state_dict(t->r->module);
-    for (int64_t i = 0; i < state.count; i++) {
-        const tg_tensor *p = state.entry[i].tensor;
-        if (p->grad && p->grad->rows && tg_size(p, 1) > 1)
-            decay_rows(p, (float)decay);
+    const double decay = t->plan->weight_decay;
+    const bool is_of_all = t->plan->decay && strcmp(t->plan->decay, "all") == 0;
+    for (int64_t i = 0; i < t->parameters.count && decay > 0; i++) {
+        const tg_tensor *p = t->parameters.entry[i].tensor, *g = p->grad;
+        if (!g || p->shape.ndim < 2)
+            continue;
+        if (g->rows && tg_size(p, 1) > 1)
+            decay_rows(p, (float)(decay / (double)size));
+        else if (!g->rows && is_of_all)
+            decay_numbers(g->data, p->data, tg_numel(p), (float)decay);
     }
-    tg_state_dict_release(&state);
 }
 
 static double lr_factor(const trainer *t, int64_t batch)
@@ -89,7 +95,7 @@ static double train_batch(trainer *t, tg_tensor *user, tg_tensor *item, tg_tenso
     const double value = tg_item(loss);
     if (isfinite(value)) {
         tg_backward(loss);
-        decay_vectors(t, tg_size(user, 0));
+        decay_parameters(t, tg_size(user, 0));
         tg_optimizer_step(t->optimizer);
     } else {
         say_not_finite(t, value);
@@ -241,14 +247,13 @@ static void print_line(const trainer *t, const results *of)
 
 void trainer_keep_weights(trainer *t)
 {
-    tg_state_dict now = tg_module_state_dict(t->r->module);
-    for (int64_t i = 0; i < now.count; i++)
-        if (t->weights.count < now.count)
-            tg_state_dict_add(&t->weights, now.entry[i].name, tg_retain(now.entry[i].tensor));
+    const tg_state_dict *now = &t->parameters;
+    for (int64_t i = 0; i < now->count; i++)
+        if (t->weights.count < now->count)
+            tg_state_dict_add(&t->weights, now->entry[i].name, tg_retain(now->entry[i].tensor));
         else
-            tg_copy(t->weights.entry[i].tensor, now.entry[i].tensor);
+            tg_copy(t->weights.entry[i].tensor, now->entry[i].tensor);
     t->weights.owns_tensors = true;
-    tg_state_dict_release(&now);
 }
 
 /* Keep the weights where they are the best so far on the validation part. */
@@ -363,6 +368,7 @@ int trainer_init(trainer *t, const training_plan *plan, recommender *r, const da
         say("no memory to train on %lld ratings", (long long)data->train.count);
         return EXIT_FAILED;
     }
+    t->parameters = tg_module_state_dict(r->module);
     t->optimizer = new_optimizer(plan, r->module);
     tg_free(r->history); /* of the training before, where it was loaded */
     r->history = NULL;
@@ -375,6 +381,7 @@ void trainer_release(trainer *t)
     tg_optimizer_free(t->optimizer);
     exam_release(&t->validation);
     exam_release(&t->test);
+    tg_state_dict_release(&t->parameters);
     tg_state_dict_release(&t->weights);
     if (t->log_file)
         fclose(t->log_file);

@@ -29,7 +29,8 @@ typedef struct training_plan {
     const char *negatives_file; /* of ranking: what test pairs are ranked among, or NULL */
     const char *optimizer, *lr_schedule; /* as `ncf train --help` lists them */
     double lr;
-    double weight_decay; /* x: x / 2 |p|^2 is added to a rating's loss for the vectors p it reads */
+    double weight_decay; /* x: x / 2 |p|^2 is added to a sample's loss for the vectors p it reads */
+    const char *decay;   /* "all": and for the weights of dense layers; else of vectors alone */
     uint64_t seed;
     bool no_shuffle, quiet;
     bool resumed;           /* checkpoint_resume follows: the log is gone on with */
@@ -42,6 +43,7 @@ typedef struct trainer {
     recommender *r;
     const data_source *data;
     samples *samples;
+    tg_state_dict parameters; /* the module's own */
     tg_optimizer *optimizer;
     exam validation, test;
     bool is_validated; /* there is a validation part */
