@@ -15,11 +15,21 @@ static const char *dashes(const option *o)
 
 /* ---- parsing --------------------------------------------------------------------------------- */
 
+static bool is_whole(const option *o)
+{
+    return o->kind == OPTION_INT || o->kind == OPTION_INT_OR_OFF;
+}
+
+static bool is_real(const option *o)
+{
+    return o->kind == OPTION_REAL || o->kind == OPTION_REAL_OR_OFF;
+}
+
 static int set_number(const option *o, const char *text)
 {
     char *end;
     errno = 0;
-    if (o->kind == OPTION_INT) {
+    if (is_whole(o)) {
         const long long value = strtoll(text, &end, 10);
         if (end == text || *end || errno || (double)value < o->low || (double)value > o->high)
             return usage_error("%s%s '%s': expected a whole number from %.0f to %.0f", dashes(o),
@@ -47,7 +57,7 @@ static bool is_one_of(const char *choices, const char *text)
 
 static int set_option(const option *o, const char *text)
 {
-    if (o->kind == OPTION_INT || o->kind == OPTION_REAL)
+    if (is_whole(o) || is_real(o))
         return set_number(o, text);
     if (o->kind == OPTION_CHOICE && !is_one_of(o->operand, text))
         return usage_error("%s%s '%s': expected %s", dashes(o), o->name, text, o->operand);
@@ -140,12 +150,13 @@ static const char *format_real(double value, char *text, size_t size)
 /* The value as one would type it; "" for a text that is not given. */
 static const char *format_value(const option *o, char *text, size_t size)
 {
-    switch (o->kind) {
-    case OPTION_FLAG: return "";
-    case OPTION_INT: snprintf(text, size, "%lld", (long long)*(int64_t *)o->value); return text;
-    case OPTION_REAL: return format_real(*(double *)o->value, text, size);
-    case OPTION_TEXT:
-    case OPTION_CHOICE: break;
+    if (o->kind == OPTION_FLAG)
+        return "";
+    if (is_real(o))
+        return format_real(*(double *)o->value, text, size);
+    if (is_whole(o)) {
+        snprintf(text, size, "%lld", (long long)*(int64_t *)o->value);
+        return text;
     }
     return *(const char **)o->value ? *(const char **)o->value : "";
 }
@@ -201,15 +212,29 @@ static bool is_plain(const char *word)
     return *word && word[strcspn(word, " \t\n\"'\\$`&|;<>()*?[]#~!{}")] == '\0';
 }
 
-/* " --name value"; nothing for an option that is not given. Gives the length, as snprintf does. */
+static bool is_off(const option *o)
+{
+    switch (o->kind) {
+    case OPTION_FLAG: return !*(bool *)o->value;
+    case OPTION_INT_OR_OFF: return *(int64_t *)o->value == 0;
+    case OPTION_REAL_OR_OFF: return *(double *)o->value == 0;
+    case OPTION_TEXT:
+    case OPTION_CHOICE: return !*(const char **)o->value;
+    case OPTION_INT:
+    case OPTION_REAL: break;
+    }
+    return false;
+}
+
+/* " --name value"; nothing for an option that is off. Gives the length, as snprintf does. */
 static size_t format_option(const option *o, char *text, size_t size)
 {
     char number[32];
-    const char *value = format_value(o, number, sizeof number);
-    if (o->kind == OPTION_FLAG)
-        return *(bool *)o->value ? (size_t)snprintf(text, size, " %s%s", dashes(o), o->name) : 0;
-    if (!*value)
+    if (is_off(o))
         return 0;
+    if (o->kind == OPTION_FLAG)
+        return (size_t)snprintf(text, size, " %s%s", dashes(o), o->name);
+    const char *value = format_value(o, number, sizeof number);
     const char *quote = is_plain(value) ? "" : strchr(value, '\'') ? "\"" : "'";
     return (size_t)snprintf(text, size, " %s%s %s%s%s", dashes(o), o->name, quote, value, quote);
 }

@@ -9,11 +9,13 @@
 #include <stdint.h>
 
 typedef enum option_kind {
-    OPTION_FLAG,   /* bool */
-    OPTION_INT,    /* int64_t in [low, high] */
-    OPTION_REAL,   /* double in [low, high] */
-    OPTION_TEXT,   /* const char *, NULL while not given */
-    OPTION_CHOICE, /* const char *, one of the choices, "a|b|c" */
+    OPTION_FLAG,        /* bool */
+    OPTION_INT,         /* int64_t in [low, high] */
+    OPTION_INT_OR_OFF,  /* the same; 0, its default, is off */
+    OPTION_REAL,        /* double in [low, high] */
+    OPTION_REAL_OR_OFF, /* the same; 0, its default, is off */
+    OPTION_TEXT,        /* const char *, NULL while not given */
+    OPTION_CHOICE,      /* const char *, one of the choices, "a|b|c" */
 } option_kind;
 
 typedef struct option {
@@ -39,8 +41,8 @@ typedef enum parsed { PARSED, PARSED_HELP, PARSED_WRONG } parsed;
  * said on stderr in one line (PARSED_WRONG). */
 parsed parse_options(const usage *u, int argc, char **argv, const char **operand);
 
-/* The words that would set the first `count` options as they are, as one types them in a shell; the
- * caller frees them. NULL where there is no memory. */
+/* The words that would set the first `count` options as they are, as one types them in a shell, but
+ * for those that are off; the caller frees them. NULL where there is no memory. */
 char *format_settings(const usage *u, int count);
 
 /* Set the options' values from such words, which are cut in pieces and must outlive the values. */
@@ -49,7 +51,7 @@ parsed parse_settings(const usage *u, char *words);
 /* Cut the next one of such words off, without quotes; NULL after the last one. */
 char *settings_next(char **rest);
 
-/* Print all options' settings on stderr. */
+/* Print all options' settings, but for those that are off, on stderr. */
 void print_settings(const usage *u, const char *command);
 
 #endif

@@ -164,12 +164,12 @@ int train_settings_read(train_settings *s, int argc, char **argv, bool *done)
         {"split", OPTION_TEXT, &s->data.split, "HOW",
          "the part to test on: random:0.2, temporal:0.2 (the latest),\n"
          "                     leave-one-out (each user's latest) or kfold:5", 0, 0},
-        {"fold", OPTION_INT, &s->data.fold, "N",
+        {"fold", OPTION_INT_OR_OFF, &s->data.fold, "N",
          "of kfold; 0: all in turn, with mean and deviation", 0, 100},
         {"validation", OPTION_TEXT, &s->data.validation, "HOW",
          "the part of the training ratings that chooses the epoch:\n"
          "                     as --split, without kfold", 0, 0},
-        {"patience", OPTION_INT, &s->plan.patience, "N",
+        {"patience", OPTION_INT_OR_OFF, &s->plan.patience, "N",
          "stop after N epochs without a better validation; 0: never", 0, 1e9},
         {"refit", OPTION_FLAG, &s->refit, NULL,
          "once the epoch is chosen, train so far again with the validation part", 0, 0},
@@ -198,7 +198,7 @@ int train_settings_read(train_settings *s, int argc, char **argv, bool *done)
          "over all epochs", 0, 0},
         {"optimizer", OPTION_CHOICE, &s->plan.optimizer, "adam|sparse-adam|sgd",
          "sgd: momentum 0.9", 0, 0},
-        {"weight-decay", OPTION_REAL, &s->plan.weight_decay, "X",
+        {"weight-decay", OPTION_REAL_OR_OFF, &s->plan.weight_decay, "X",
          "pull of vectors to zero: X / 2 |p|^2 is added to a\n"
          "sample's loss for the vectors p that it reads", 0, 1e30},
         {"decay", OPTION_CHOICE, &s->plan.decay, "vectors|all",
