@@ -101,7 +101,7 @@ typedef struct drawn {
     float target[2000];
 } drawn;
 
-/* All samples of an epoch, in batches of 64. */
+/* All samples of an epoch. */
 static void draw_epoch(samples *s, drawn *d)
 {
     tg_tensor *user, *item, *target;
@@ -164,6 +164,70 @@ Test(samples, epoch__has_each_pair_once_and_negatives_of_its_user)
     draw_epoch(s, &again);
     cr_expect(are_same(&second, &again), "an epoch is not a function of its number");
     samples_free(s);
+    recommender_release(&r);
+    tg_dataset_release(&train);
+}
+
+/* Batches are small, so that there are many blocks of them. */
+static samples *many_batches(const recommender *r, const tg_dataset *train)
+{
+    return samples_new(r, train, (samples_options){.batch_size = 7,
+                                                   .negatives = 4,
+                                                   .shuffle = true,
+                                                   .seed = 3});
+}
+
+Test(samples, thread__changes_no_sample)
+{
+    static drawn alone[3], beside[3], again;
+    recommender r = {.task = TASK_RANKING};
+    tg_dataset train;
+    cr_assert_eq(tg_synthetic(&r.users, &r.items, &train, .users = 40, .items = 30, .ratings = 300),
+                 TG_OK);
+    recommender_set_ratings(&r, &train);
+    samples *s = many_batches(&r, &train), *with = many_batches(&r, &train);
+    for (int epoch = 0; epoch < 3; epoch++)
+        draw_epoch(s, &alone[epoch]);
+    tg_set_num_threads(2);
+    for (int epoch = 0; epoch < 3; epoch++) {
+        draw_epoch(with, &beside[epoch]);
+        cr_assert_eq(beside[epoch].count, 1500);
+        cr_expect(are_same(&alone[epoch], &beside[epoch]), "epoch %d", epoch);
+    }
+    samples_set_epoch(with, 1); /* in the middle of what was drawn ahead */
+    draw_epoch(with, &again);
+    cr_expect(are_same(&alone[1], &again));
+    draw_epoch(s, &again); /* from here on with a thread, too: the fourth epoch */
+    draw_epoch(with, &beside[0]);
+    cr_expect(are_same(&alone[2], &beside[0]));
+    samples_set_epoch(with, 3);
+    draw_epoch(with, &beside[0]);
+    cr_expect(are_same(&again, &beside[0]));
+    tg_set_num_threads(1);
+    samples_free(s);
+    samples_free(with);
+    recommender_release(&r);
+    tg_dataset_release(&train);
+}
+
+/* A training that Ctrl-C ends frees them in the middle of an epoch. */
+Test(samples, thread__ends_wherever_it_is)
+{
+    recommender r;
+    tg_dataset train;
+    few_ratings(&r, &train);
+    tg_set_num_threads(2);
+    for (int batches = 0; batches < 40; batches++) {
+        samples *s = samples_new(&r, &train, (samples_options){.batch_size = 1, .negatives = 3});
+        tg_tensor *user, *item, *target;
+        for (int i = 0; i < batches; i++) {
+            tg_step_begin();
+            cr_expect_eq(samples_next(s, &user, &item, &target), i != 16 && i != 33);
+            tg_step_end();
+        }
+        samples_free(s);
+    }
+    tg_set_num_threads(1);
     recommender_release(&r);
     tg_dataset_release(&train);
 }

@@ -6,8 +6,10 @@
  * every epoch. (He et al. 2017, section 3.1.1.) A user who has every item gets his pair again in
  * place of a negative.
  *
- * Which samples an epoch has and their order are a function of seed and epoch alone: a negative is
- * drawn when its batch comes, from a number of its own.
+ * Which samples an epoch has and their order are a function of seed and epoch alone: every negative
+ * is drawn from a number of its own. So where the program may use more than one thread
+ * (tg_num_threads), a further one draws the next batches while the caller trains on the last ones,
+ * and they are the same as without it.
  */
 #ifndef NCF_SAMPLES_H
 #define NCF_SAMPLES_H
