@@ -64,9 +64,9 @@ Test(evaluation, full_lists__are_the_users_distinct_known_items)
 Test(evaluation, drawn_lists__hold_other_items_once)
 {
     test_lists full = full_lists(-INFINITY), l, same, other;
-    cr_assert_eq(test_lists_draw(&r, &full, 6, 1, &l), TG_OK);
-    cr_assert_eq(test_lists_draw(&r, &full, 6, 1, &same), TG_OK);
-    cr_assert_eq(test_lists_draw(&r, &full, 6, 2, &other), TG_OK);
+    cr_assert_eq(test_lists_draw(&r, &full, NULL, 6, 1, &l), TG_OK);
+    cr_assert_eq(test_lists_draw(&r, &full, NULL, 6, 1, &same), TG_OK);
+    cr_assert_eq(test_lists_draw(&r, &full, NULL, 6, 2, &other), TG_OK);
     cr_assert_eq(l.user.count, 4);
     cr_assert_eq(l.negative.count, 24);
     cr_expect_eq(memcmp(l.negative.at, same.negative.at, 24 * sizeof(int64_t)), 0);
@@ -88,7 +88,7 @@ Test(evaluation, drawn_lists__hold_other_items_once)
     test_lists_release(&l);
     test_lists_release(&same);
     test_lists_release(&other);
-    cr_assert_eq(test_lists_draw(&r, &full, 1000, 1, &l), TG_OK); /* all that there are */
+    cr_assert_eq(test_lists_draw(&r, &full, NULL, 1000, 1, &l), TG_OK); /* all that there are */
     const seen_items seen = recommender_seen(&r, 0);
     int64_t own = seen.count + 2;
     for (int64_t i = 0; i < seen.count; i++)
@@ -215,7 +215,7 @@ Test(evaluation, sampled_ranking__among_all_items_is_full_ranking)
     write_text(path, "1 30 5\n2 29 5\n7 3 1\n12 14 4\n");
     cr_assert_eq(asked_read_ratings(&test, &r, path), TG_OK);
     cr_assert_eq(test_lists_full(&test, -INFINITY, &full), TG_OK);
-    cr_assert_eq(test_lists_draw(&r, &full, 1000, 1, &all_others), TG_OK);
+    cr_assert_eq(test_lists_draw(&r, &full, NULL, 1000, 1, &all_others), TG_OK);
     scorer *all = scorer_new(r.model, r.module);
     const model_scores scores = {&r, all};
     const score_source model = {score_by_model, &scores};

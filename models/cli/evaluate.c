@@ -90,7 +90,7 @@ static tg_status make_lists(const settings *s, const recommender *r, const asked
     if (status != TG_OK || strcmp(s->ranking, "full") == 0)
         return status;
     test_lists full = *lists;
-    status = test_lists_draw(r, &full, s->negatives, (uint64_t)s->seed, lists);
+    status = test_lists_draw(r, &full, NULL, s->negatives, (uint64_t)s->seed, lists);
     test_lists_release(&full);
     return status;
 }

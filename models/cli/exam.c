@@ -13,21 +13,30 @@ bool is_better(recommender_task task, measures a, measures b)
     return task == TASK_RATING ? a.value[1] < b.value[1] : a.value[1] > b.value[1];
 }
 
-static tg_status draw_lists(exam *e, uint64_t seed)
+static tg_status full_lists(const tg_dataset *held, test_lists *full)
 {
-    const int64_t *user = tg_dataset_rows(e->held, TG_USER);
-    const int64_t *item = tg_dataset_rows(e->held, TG_ITEM);
-    asked_pair *pair = malloc(((size_t)e->held->count + 1) * sizeof *pair);
+    asked_pair *pair = malloc(((size_t)held->count + 1) * sizeof *pair);
+    *full = (test_lists){0};
     if (!pair)
-        return tg_failure(TG_ENOMEM, "no memory for %lld lists", (long long)e->held->count);
-    for (int64_t i = 0; i < e->held->count; i++)
-        pair[i] = (asked_pair){user[i], item[i]};
-    test_lists full;
-    tg_status status = test_lists_of_pairs(pair, e->held->count, &full);
-    if (status == TG_OK)
-        status = test_lists_draw(e->r, &full, NEGATIVES_DRAWN, seed, &e->lists);
-    test_lists_release(&full);
+        return tg_failure(TG_ENOMEM, "no memory for %lld lists", (long long)held->count);
+    for (int64_t i = 0; i < held->count; i++)
+        pair[i] = (asked_pair){((const int64_t *)tg_dataset_rows(held, TG_USER))[i],
+                               ((const int64_t *)tg_dataset_rows(held, TG_ITEM))[i]};
+    const tg_status status = test_lists_of_pairs(pair, held->count, full);
     free(pair);
+    return status;
+}
+
+static tg_status draw_lists(exam *e, const tg_dataset *others, uint64_t seed)
+{
+    test_lists full, of_others = {0};
+    tg_status status = full_lists(e->held, &full);
+    if (status == TG_OK)
+        status = full_lists(others, &of_others);
+    if (status == TG_OK)
+        status = test_lists_draw(e->r, &full, &of_others, NEGATIVES_DRAWN, seed, &e->lists);
+    test_lists_release(&full);
+    test_lists_release(&of_others);
     return status;
 }
 
@@ -45,13 +54,13 @@ static tg_status read_lists(exam *e, const char *path)
     return status;
 }
 
-tg_status exam_init(exam *e, const recommender *r, const tg_dataset *held, const char *negatives,
-                    uint64_t seed)
+tg_status exam_init(exam *e, const recommender *r, const tg_dataset *held,
+                    const tg_dataset *others, const char *negatives, uint64_t seed)
 {
     *e = (exam){.r = r, .held = held};
     tg_status status = TG_OK;
     if (r->task == TASK_RANKING)
-        status = negatives ? read_lists(e, negatives) : draw_lists(e, seed);
+        status = negatives ? read_lists(e, negatives) : draw_lists(e, others, seed);
     else if (!(e->prediction = malloc(((size_t)held->count + 1) * sizeof *e->prediction)))
         status = tg_failure(TG_ENOMEM, "no memory for %lld predictions", (long long)held->count);
     if (status != TG_OK)

@@ -3,7 +3,7 @@
  *
  *     rating     MAE and RMSE over all of them
  *     ranking    HR@10 and NDCG@10 of each held-out pair among the items that a file gives, or
- *                among 99 drawn ones (test_lists.h)
+ *                among 99 drawn ones that the user has in no part of the ratings (test_lists.h)
  */
 #ifndef NCF_EXAM_H
 #define NCF_EXAM_H
@@ -31,9 +31,10 @@ typedef struct exam {
 
 /* The exam of `held`, numbers of r's users and items, for the task of *r, whose training ratings
  * are set; both must outlive it. The lists come from the file `negatives`, or are drawn by seed
- * where that is NULL. */
-tg_status exam_init(exam *e, const recommender *r, const tg_dataset *held, const char *negatives,
-                    uint64_t seed);
+ * where that is NULL: no item of the user's in `held`, in training, or in `others`, the ratings
+ * held out for another exam. */
+tg_status exam_init(exam *e, const recommender *r, const tg_dataset *held,
+                    const tg_dataset *others, const char *negatives, uint64_t seed);
 void exam_release(exam *e);
 
 /* What the model reaches now. */

@@ -98,14 +98,29 @@ tg_status test_lists_full(const asked *test, double relevant, test_lists *l)
 
 /* ---- drawn negatives ------------------------------------------------------------------------- */
 
+/* The user's list among full lists from number *next on, which is raised to it; none: empty. */
+static list_items find_list(const test_lists *l, int64_t *next, int64_t user)
+{
+    while (l && *next < l->user.count && l->user.at[*next] < user)
+        ++*next;
+    const bool is_there = l && *next < l->user.count && l->user.at[*next] == user;
+    return is_there ? test_lists_get(l, *next) : (list_items){.user = user};
+}
+
+static void mark_items(const int64_t *item, int64_t count, char *mark, char value)
+{
+    for (int64_t i = 0; i < count; i++)
+        mark[item[i]] = value;
+}
+
 /* mark[item] = value for what a user has rated and what else is his. */
-static void mark_own(const recommender *r, list_items list, char *mark, char value)
+static void mark_own(const recommender *r, list_items list, list_items other, char *mark,
+                     char value)
 {
     const seen_items seen = recommender_seen(r, list.user);
-    for (int64_t i = 0; i < seen.count; i++)
-        mark[seen.item[i]] = value;
-    for (int64_t i = 0; i < list.positives; i++)
-        mark[list.positive[i]] = value;
+    mark_items(seen.item, seen.count, mark, value);
+    mark_items(list.positive, list.positives, mark, value);
+    mark_items(other.positive, other.positives, mark, value);
 }
 
 /* `count` items that are not marked, or all of those, each once. */
@@ -130,16 +145,18 @@ static tg_status draw_items(tg_rng *rng, char *mark, int64_t items, int64_t coun
     return status;
 }
 
-tg_status test_lists_draw(const recommender *r, const test_lists *full, int64_t count,
-                          uint64_t seed, test_lists *l)
+tg_status test_lists_draw(const recommender *r, const test_lists *full, const test_lists *others,
+                          int64_t count, uint64_t seed, test_lists *l)
 {
     char *mark = calloc((size_t)r->items.count + 1, 1);
+    int64_t next = 0;
     tg_rng rng = {.seed = seed, .stream = 0x6E656761}; /* "nega": a sequence of its own */
     tg_status status = mark ? TG_OK : tg_failure(TG_ENOMEM, "no memory to draw test items");
     *l = (test_lists){.is_sampled = true};
     for (int64_t list = 0; list < full->user.count && status == TG_OK; list++) {
         const list_items of = test_lists_get(full, list);
-        mark_own(r, of, mark, 1);
+        const list_items other = find_list(others, &next, of.user);
+        mark_own(r, of, other, mark, 1);
         for (int64_t i = 0; i < of.positives && status == TG_OK; i++) {
             status = add(&l->positive, of.positive[i]);
             if (status == TG_OK)
@@ -147,7 +164,7 @@ tg_status test_lists_draw(const recommender *r, const test_lists *full, int64_t 
             if (status == TG_OK)
                 status = end_list(l, of.user);
         }
-        mark_own(r, of, mark, 0);
+        mark_own(r, of, other, mark, 0);
     }
     free(mark);
     return keep_or_release(l, status);

@@ -41,10 +41,11 @@ tg_status test_lists_full(const asked *test, double relevant, test_lists *l);
 tg_status test_lists_of_pairs(asked_pair *pair, int64_t count, test_lists *l);
 
 /* Of each positive of full lists a list of its own, with `count` distinct items that are neither in
- * the user's training ratings nor among his positives; fewer where there are not so many. Drawn by
- * seed; the same for any order of the test ratings. */
-tg_status test_lists_draw(const recommender *r, const test_lists *full, int64_t count,
-                          uint64_t seed, test_lists *l);
+ * the user's training ratings nor among his positives, here and in `others`, full lists too (of
+ * ratings held out for something else) or NULL; fewer where there are not so many. Drawn by seed;
+ * the same for any order of the test ratings. */
+tg_status test_lists_draw(const recommender *r, const test_lists *full, const test_lists *others,
+                          int64_t count, uint64_t seed, test_lists *l);
 
 /* Lists of a file: `(user,item) <tab> item <tab> item ...` with raw ids, as He et al. published
  * them. Lines of a user or positive that the model does not know are left out, as are such

@@ -354,9 +354,10 @@ static tg_optimizer *new_optimizer(const training_plan *plan, const tg_module *m
 int trainer_init(trainer *t, const training_plan *plan, recommender *r, const data_source *data)
 {
     *t = (trainer){.plan = plan, .r = r, .data = data, .is_validated = data->validation.count > 0};
-    tg_status status = exam_init(&t->test, r, &data->test, plan->negatives_file, plan->seed);
+    tg_status status = exam_init(&t->test, r, &data->test, &data->validation,
+                                 plan->negatives_file, plan->seed);
     if (status == TG_OK && t->is_validated)
-        status = exam_init(&t->validation, r, &data->validation, NULL, plan->seed);
+        status = exam_init(&t->validation, r, &data->validation, &data->test, NULL, plan->seed);
     if (status != TG_OK)
         return say_last_error();
     t->samples = samples_new(r, &data->train,
