@@ -165,7 +165,7 @@ Test(plot, map__keeps_the_distances_of_the_directions)
 
 Test(plot, report__has_every_part)
 {
-    draw("report --load m --user 100,139");
+    draw("report --load m --user 100 --user 139");
     EXPECT_PARTS("<h1>ncf on r</h1>", "40 users, 30 items and 320 ratings to learn from",
                  " of 9 were kept, the best on validation ratings. The results are those of "
                  "training, on its test part.", ">Results<", ">MAE <small>lower is better",
@@ -352,7 +352,8 @@ Test(plot, files__mistakes_are_named)
         if (access("/dev/full", W_OK) == 0)
             expect_complaint(ncf("%s --out /dev/full", uses[i]), 1, "/dev/full: No space left");
     }
-    expect_complaint(ncf("report --load m --out x --user 100,7"), 1, "user '7': not known to the");
+    expect_complaint(ncf("report --load m --out x --user 100 --user 7"), 1,
+                     "user '7': not known to the");
     expect_complaint(ncf("report --load m --out x --test nowhere"), 1, "nowhere: No such file");
     cr_expect_neq(access("x", F_OK), 0, "the file was begun");
     write_bare_model(TASK_RATING, false);
@@ -365,7 +366,7 @@ Test(plot, help__has_every_option_and_default)
         "--load FILE", "curves|embeddings", "[curves]", "user|item", "[item]", "tsne|pca", "[tsne]",
         "--seed N", "[10]", "--threads N", "[0]", "--out FILE"};
     static const char *const report[] = {"--load FILE", "--out FILE", "--test FILE", "--users N",
-                                         "[6]", "--user LIST", "tsne|pca", "[tsne]", "--seed N",
+                                         "[6]", "--user ID", "tsne|pca", "[tsne]", "--seed N",
                                          "[10]", "--threads N", "[0]"};
     cr_assert_eq(ncf("plot --help"), 0);
     strcpy(text, out);

@@ -55,6 +55,16 @@ static bool is_one_of(const char *choices, const char *text)
     return false;
 }
 
+static int add_text(const option *o, const char *text)
+{
+    texts *all = o->value;
+    if (all->count == TEXTS_LIMIT)
+        return usage_error("%s%s %s: given %d times already; expected no more", dashes(o), o->name,
+                           text, TEXTS_LIMIT);
+    all->text[all->count++] = text;
+    return EXIT_DONE;
+}
+
 static int set_option(const option *o, const char *text)
 {
     if (is_whole(o) || is_real(o))
@@ -63,6 +73,8 @@ static int set_option(const option *o, const char *text)
         return usage_error("%s%s '%s': expected %s", dashes(o), o->name, text, o->operand);
     if (*text == '\0')
         return usage_error("%s%s: expected %s, got nothing", dashes(o), o->name, o->operand);
+    if (o->kind == OPTION_TEXTS)
+        return add_text(o, text);
     *(const char **)o->value = text;
     return EXIT_DONE;
 }
@@ -150,7 +162,7 @@ static const char *format_real(double value, char *text, size_t size)
 /* The value as one would type it; "" for a text that is not given. */
 static const char *format_value(const option *o, char *text, size_t size)
 {
-    if (o->kind == OPTION_FLAG)
+    if (o->kind == OPTION_FLAG || o->kind == OPTION_TEXTS)
         return "";
     if (is_real(o))
         return format_real(*(double *)o->value, text, size);
@@ -218,6 +230,7 @@ static bool is_off(const option *o)
     case OPTION_FLAG: return !*(bool *)o->value;
     case OPTION_INT_OR_OFF: return *(int64_t *)o->value == 0;
     case OPTION_REAL_OR_OFF: return *(double *)o->value == 0;
+    case OPTION_TEXTS: return true;
     case OPTION_TEXT:
     case OPTION_CHOICE: return !*(const char **)o->value;
     case OPTION_INT:

@@ -15,8 +15,15 @@ typedef enum option_kind {
     OPTION_REAL,        /* double in [low, high] */
     OPTION_REAL_OR_OFF, /* the same; 0, its default, is off */
     OPTION_TEXT,        /* const char *, NULL while not given */
+    OPTION_TEXTS,       /* texts: one each time that it is given; no setting */
     OPTION_CHOICE,      /* const char *, one of the choices, "a|b|c" */
 } option_kind;
+
+enum { TEXTS_LIMIT = 100 };
+typedef struct texts {
+    int count;
+    const char *text[TEXTS_LIMIT];
+} texts;
 
 typedef struct option {
     const char *name; /* without the dashes */

@@ -10,16 +10,15 @@
 #include "models/cli/pictures.h"
 #include "models/cli/report_parts.h"
 
-enum { USERS_LIMIT = 100 };
-
 typedef struct settings {
-    const char *load, *out, *test, *method, *user;
+    const char *load, *out, *test, *method;
+    texts user;
     int64_t users, seed, threads;
 } settings;
 
 typedef struct sample {
     int count;
-    int64_t user[USERS_LIMIT];
+    int64_t user[TEXTS_LIMIT];
 } sample;
 
 /* ---- users to show --------------------------------------------------------------------------- */
@@ -39,18 +38,13 @@ static void draw_users(sample *s, const recommender *r, int64_t wanted, uint64_t
     }
 }
 
-/* Ids with commas between; an exit status. */
-static int find_users(sample *s, const recommender *r, const char *list)
+/* An exit status. */
+static int find_users(sample *s, const recommender *r, const texts *ids)
 {
-    char id[256];
-    for (const char *at = list; at; at = strchr(at, ',') ? strchr(at, ',') + 1 : NULL) {
-        snprintf(id, sizeof id, "%.*s", (int)strcspn(at, ","), at);
-        if (s->count == USERS_LIMIT)
-            return usage_error("--user: expected %d ids at most", USERS_LIMIT);
-        const int64_t user = find_user(r, id);
-        if (user < 0)
+    for (; s->count < ids->count; s->count++) {
+        s->user[s->count] = find_user(r, ids->text[s->count]);
+        if (s->user[s->count] < 0)
             return EXIT_FAILED;
-        s->user[s->count++] = user;
     }
     return EXIT_DONE;
 }
@@ -107,8 +101,8 @@ static int report(const settings *s, const recommender *r, const asked *test)
 {
     sample shown = {0};
     int status = EXIT_DONE;
-    if (s->user)
-        status = find_users(&shown, r, s->user);
+    if (s->user.count)
+        status = find_users(&shown, r, &s->user);
     else
         draw_users(&shown, r, s->users, (uint64_t)s->seed);
     FILE *file = status == EXIT_DONE ? output_open(s->out) : NULL;
@@ -150,8 +144,8 @@ int report_command(int argc, char **argv)
         {"out", OPTION_TEXT, &s.out, "FILE", "where to; - is standard output", 0, 0},
         {"test", OPTION_TEXT, &s.test, "FILE",
          "ratings to test on; without it, what training noted", 0, 0},
-        {"users", OPTION_INT, &s.users, "N", "users to show, a sample", 0, USERS_LIMIT},
-        {"user", OPTION_TEXT, &s.user, "LIST", "these users instead, ids with commas between", 0,
+        {"users", OPTION_INT, &s.users, "N", "users to show, a sample", 0, TEXTS_LIMIT},
+        {"user", OPTION_TEXTS, &s.user, "ID", "this user instead; again for each further one", 0,
          0},
         {"method", OPTION_CHOICE, &s.method, "tsne|pca", "of the map", 0, 0},
         {"seed", OPTION_INT, &s.seed, "N", "of the sample, and of t-SNE", 0, 1e15},
