@@ -112,6 +112,13 @@ void leave_out_rare(const recommender *r, const int64_t *counts, int64_t least, 
             score[i] = -INFINITY;
 }
 
+float shown_score(const recommender *r, float score)
+{
+    return r->task == TASK_RATING
+               ? fminf(fmaxf(score, (float)r->rating_low), (float)r->rating_high)
+               : score;
+}
+
 int64_t best_items(const recommender *r, float *score, seen_items without, const int64_t *counts,
                    int64_t least, int64_t n, scored *top)
 {
@@ -119,8 +126,8 @@ int64_t best_items(const recommender *r, float *score, seen_items without, const
         score[without.item[i]] = -INFINITY;
     leave_out_rare(r, counts, least, score);
     const int64_t count = top_items(score, r->items.count, n, top);
-    for (int64_t i = 0; i < count && r->clamp; i++)
-        top[i].score = fminf(fmaxf(top[i].score, (float)r->rating_low), (float)r->rating_high);
+    for (int64_t i = 0; i < count; i++)
+        top[i].score = shown_score(r, top[i].score);
     return count;
 }
 

@@ -25,9 +25,13 @@ int64_t find_item(const recommender *r, const char *text);
 int64_t *item_counts(const recommender *r);
 void leave_out_rare(const recommender *r, const int64_t *counts, int64_t least, float *score);
 
+/* A score as it is shown: a rating lies in the range of the training ratings, also where the
+ * model's errors are those of what is not cut (r->clamp). */
+float shown_score(const recommender *r, float score);
+
 /* What is recommended by score (items), which is changed: the best n items at most, without those
- * of `without` and the rare ones; gives how many. Their scores are ratings in the model's range
- * where it has one (r->clamp). */
+ * of `without` and the rare ones; gives how many. Their scores are as they are shown, in the order
+ * of what they were before. */
 int64_t best_items(const recommender *r, float *score, seen_items without, const int64_t *counts,
                    int64_t least, int64_t n, scored *top);
 

@@ -6,6 +6,7 @@
 #include "models/cli/cli.h"
 #include "models/cli/json_text.h"
 #include "models/cli/messages.h"
+#include "models/cli/names.h"
 #include "models/cli/options.h"
 
 static void print_pair(const asked *a, const recommender *r, int64_t i, double prediction,
@@ -40,7 +41,7 @@ static tg_status predict(const asked *a, const recommender *r, bool as_json)
     if (status == TG_OK) {
         asked_say_unknown(a, r, "");
         for (int64_t i = 0; i < a->rows.count; i++)
-            print_pair(a, r, i, (double)prediction[i], as_json);
+            print_pair(a, r, i, (double)shown_score(r, prediction[i]), as_json);
     }
     free(prediction);
     return status;
@@ -57,8 +58,9 @@ int predict_command(int argc, char **argv)
     const usage u = {"ncf predict --load FILE [PAIRS]",
                      "Read lines of `user item` from the file PAIRS, or from standard input where "
                      "it is - or\nleft out; print user, item, predicted rating, and the title "
-                     "where it is known, tabs between.\nA model trained for ranking gives a score: "
-                     "the higher, the more the user may like it.",
+                     "where it is known, tabs between.\nRatings are cut to the range of the "
+                     "training ratings. A model trained for ranking gives a\nscore: the higher, "
+                     "the more the user may like it.",
                      table, sizeof table / sizeof *table, "PAIRS"};
     const parsed p = parse_options(&u, argc, argv, &path);
     if (p != PARSED)

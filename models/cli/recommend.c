@@ -231,8 +231,9 @@ int recommend_command(int argc, char **argv)
     };
     const usage u = {"ncf recommend --load FILE --user ID [OPTION...]",
                      "Print the best items for a user: user, item, predicted rating or score, and "
-                     "the title where\nit is known, tabs between. Users of --ratings are fitted to "
-                     "their ratings there, without\nchanging the model.",
+                     "the title where\nit is known, tabs between. Ratings are cut to the range of "
+                     "the training ratings, in the order of\nwhat they were before. Users of "
+                     "--ratings are fitted to their ratings there, without changing the\nmodel.",
                      table, sizeof table / sizeof *table, NULL};
     const char *operand;
     const parsed p = parse_options(&u, argc, argv, &operand);

@@ -29,7 +29,7 @@ typedef struct recommender {
     const rating_model *model;
     model_options options; /* what the model was made with */
     recommender_task task;
-    bool clamp;                     /* ratings are cut to rating_low .. rating_high */
+    bool clamp;                     /* measured as predictions cut to rating_low .. rating_high */
     double rating_mean;             /* of the training ratings: for what the model does not know */
     double rating_low, rating_high; /* their range */
 
