@@ -120,7 +120,7 @@ Test(plot, map__of_the_items_by_genre)
 
 Test(plot, map__of_the_users_by_their_number_of_ratings)
 {
-    draw("plot --load m --what embeddings --of user --method pca");
+    draw("plot --load m --what embeddings --of user --method pca --min-ratings 0");
     EXPECT_PARTS(">PCA of the users by GMF_layers.user_emb, 2 dimensions<",
                  "<title>100</title>", "<title>139</title>", " ratings<", ">component 1, ",
                  " % of the variance<");
@@ -191,7 +191,7 @@ Test(plot, report__users_are_a_sample)
     cr_expect_eq(occurrences("<section"), 4);
     write_text("few", "ann 1 5\nann 2 1\nbob 2 4\ncarl 1 3\ncarl 2 2\n");
     cr_assert_eq(ncf("train --train few --test few " SMALL "--save f --quiet"), 0, "%s", err);
-    draw("report --load f --users 100");
+    draw("report --load f --users 100 --min-ratings 2");
     EXPECT_PARTS("<h3>User ann<", "<h3>User bob<", "<h3>User carl<");
     cr_expect_eq(occurrences("<h3>"), 3);
 }
@@ -308,7 +308,7 @@ Test(plot, report__of_a_model_without_titles_history_and_settings)
     EXPECT_PARTS("<h1>gmf</h1>", "<h2 id=\"map\">", "<h2 id=\"users\">");
     cr_expect_eq(occurrences("<section"), 2);
     cr_expect_eq(occurrences("<h3>User "), 6);
-    draw("plot --load b --what embeddings");
+    draw("plot --load b --what embeddings --min-ratings 0");
     cr_expect_eq(occurrences("</title></circle>"), 30);
     cr_expect_not_null(strstr(text, " ratings<"), "items without genres are by popularity");
     write_text("t", "1 2 3\n");
@@ -364,10 +364,11 @@ Test(plot, help__has_every_option_and_default)
 {
     static const char *const plot[] = {
         "--load FILE", "curves|embeddings", "[curves]", "user|item", "[item]", "tsne|pca", "[tsne]",
-        "--seed N", "[10]", "--threads N", "[0]", "--out FILE"};
+        "--min-ratings N", "[5]", "--seed N", "[10]", "--threads N", "[0]", "--out FILE"};
     static const char *const report[] = {"--load FILE", "--out FILE", "--test FILE", "--users N",
-                                         "[6]", "--user ID", "tsne|pca", "[tsne]", "--seed N",
-                                         "[10]", "--threads N", "[0]"};
+                                         "[6]", "--user ID", "tsne|pca", "[tsne]",
+                                         "--min-ratings N", "[5]", "--seed N", "[10]",
+                                         "--threads N", "[0]"};
     cr_assert_eq(ncf("plot --help"), 0);
     strcpy(text, out);
     expect_parts(plot, sizeof plot / sizeof *plot);

@@ -87,13 +87,13 @@ static tg_status project(vector_map *m, const float *x, int64_t n, int64_t dim, 
     return status;
 }
 
-/* (n, dim): the rows of length 1, but for rows of zeros. */
-static float *directions(const tg_tensor *table)
+/* (points, dim): the rows of length 1, but for rows of zeros. */
+static float *directions(const vector_map *m, const tg_tensor *table)
 {
-    const int64_t n = tg_size(table, 0), dim = tg_size(table, 1);
-    float *x = malloc((size_t)(n * dim) * sizeof *x);
+    const int64_t n = m->map.count, dim = tg_size(table, 1);
+    float *x = malloc((size_t)(n * dim + 1) * sizeof *x);
     for (int64_t i = 0; x && i < n; i++) {
-        const float *row = (const float *)table->data + i * dim;
+        const float *row = (const float *)table->data + m->row[i] * dim;
         double square = 0;
         for (int64_t d = 0; d < dim; d++)
             square += (double)row[d] * (double)row[d];
@@ -103,26 +103,54 @@ static float *directions(const tg_tensor *table)
     return x;
 }
 
-/* What the points are called and how often they are rated. */
-static void describe(vector_map *m, const recommender *r, model_side side)
+/* Which rows of n are points, by the number of their ratings, and what those are called. */
+static void choose_points(vector_map *m, const recommender *r, map_options o, int64_t n,
+                          const int64_t *ratings)
 {
-    const int64_t *item = r->seen_item->data;
-    for (int64_t i = 0; i < m->map.count; i++) {
-        m->name[i] = side == SIDE_ITEM ? item_name(r, i) : tg_ids_name(&r->users, i);
-        m->popularity[i] = side == SIDE_ITEM ? 0 : recommender_seen(r, i).count;
+    for (int64_t i = 0; i < n; i++) {
+        if (ratings[i] < o.min_ratings)
+            continue;
+        const int64_t point = m->map.count++;
+        m->row[point] = i;
+        m->name[point] = o.side == SIDE_ITEM ? item_name(r, i) : tg_ids_name(&r->users, i);
+        m->popularity[point] = ratings[i];
     }
-    for (int64_t k = 0; side == SIDE_ITEM && k < tg_numel(r->seen_item); k++)
-        m->popularity[item[k]]++;
 }
 
 static tg_status group(vector_map *m, const recommender *r)
 {
-    const tg_status status =
-        item_groups_new(&m->genres, (const char *const *)r->genres, r->items.count);
+    const char **label = malloc(((size_t)m->map.count + 1) * sizeof *label);
+    for (int64_t i = 0; label && i < m->map.count; i++)
+        label[i] = r->genres[m->row[i]];
+    const tg_status status = label ? item_groups_new(&m->genres, label, m->map.count)
+                                   : tg_failure(TG_ENOMEM, "no memory for %lld points",
+                                                (long long)m->map.count);
+    free(label);
     m->map.groups = m->genres.count;
     m->map.group_name = (const char *const *)m->genres.name;
     m->map.group = m->genres.group;
     return status;
+}
+
+static void write_title(vector_map *m, map_options o, const char *table, int64_t rows, int64_t dim)
+{
+    char few[64] = "";
+    if (m->map.count < rows)
+        snprintf(few, sizeof few, " with %lld ratings or more", (long long)o.min_ratings);
+    snprintf(m->title, sizeof m->title, "%s of the %s%s by %s, %lld dimensions",
+             strcmp(o.method, "pca") == 0 ? "PCA" : "t-SNE",
+             o.side == SIDE_ITEM ? "items" : "users", few, table, (long long)dim);
+}
+
+/* (n) training ratings of each user or item; NULL without memory. */
+static int64_t *count_ratings(const recommender *r, model_side side, int64_t n)
+{
+    if (side == SIDE_ITEM)
+        return item_counts(r);
+    int64_t *counts = malloc((size_t)n * sizeof *counts);
+    for (int64_t i = 0; counts && i < n; i++)
+        counts[i] = recommender_seen(r, i).count;
+    return counts;
 }
 
 tg_status vector_map_make(vector_map *m, const recommender *r, map_options o)
@@ -131,21 +159,25 @@ tg_status vector_map_make(vector_map *m, const recommender *r, map_options o)
     const int compared = embeddings_to_compare(&e);
     const tg_tensor *table = e.table[compared];
     const int64_t n = tg_size(table, 0), dim = tg_size(table, 1);
-    float *x = directions(table);
+    int64_t *ratings = count_ratings(r, o.side, n);
+    float *x = NULL;
     *m = (vector_map){.y = malloc((size_t)n * 2 * sizeof *m->y),
+                      .row = malloc((size_t)n * sizeof *m->row),
                       .name = malloc((size_t)n * sizeof *m->name),
                       .popularity = malloc((size_t)n * sizeof *m->popularity)};
-    snprintf(m->title, sizeof m->title, "%s of the %s by %s, %lld dimensions",
-             strcmp(o.method, "pca") == 0 ? "PCA" : "t-SNE",
-             o.side == SIDE_ITEM ? "items" : "users", e.name[compared], (long long)dim);
-    m->map = (embedding_map){.title = m->title, .count = n, .y = m->y, .name = m->name,
+    m->map = (embedding_map){.title = m->title, .y = m->y, .name = m->name,
                              .popularity = m->popularity};
-    tg_status status = x && m->y && m->name && m->popularity
-                           ? project(m, x, n, dim, o)
-                           : tg_failure(TG_ENOMEM, "no memory for %lld points", (long long)n);
+    const bool has_memory = ratings && m->y && m->row && m->name && m->popularity;
+    if (has_memory) {
+        choose_points(m, r, o, n, ratings);
+        write_title(m, o, e.name[compared], n, dim);
+        x = directions(m, table);
+    }
+    tg_status status = x ? TG_OK : tg_failure(TG_ENOMEM, "no memory for %lld points", (long long)n);
+    if (status == TG_OK && m->map.count)
+        status = project(m, x, m->map.count, dim, o);
     free(x);
-    if (status == TG_OK)
-        describe(m, r, o.side);
+    free(ratings);
     if (status == TG_OK && o.side == SIDE_ITEM && r->genres)
         status = group(m, r);
     if (status != TG_OK)
@@ -155,6 +187,7 @@ tg_status vector_map_make(vector_map *m, const recommender *r, map_options o)
 
 void vector_map_release(vector_map *m)
 {
+    free(m->row);
     free(m->y);
     free(m->name);
     free(m->popularity);

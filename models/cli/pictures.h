@@ -21,12 +21,15 @@ typedef struct history_curves {
 tg_status history_curves_make(history_curves *h, const recommender *r);
 void history_curves_release(history_curves *h);
 
-/* The users or items as points: the vectors are those that `ncf similar` compares, and as there
- * their directions count, not their lengths. Items have their titles as names, ids where there is
- * none, and their genres as groups where known; popularity is in training ratings. */
+/* The users or items as points, those with few training ratings left out: their vectors are hardly
+ * trained and would lie together without being alike. The vectors are those that `ncf similar`
+ * compares, and as there their directions count, not their lengths. Items have their titles as
+ * names, ids where there is none, and their genres as groups where known; popularity is in training
+ * ratings. */
 typedef struct vector_map {
     embedding_map map; /* of what is below */
-    char title[128], axis[2][64];
+    char title[192], axis[2][64];
+    int64_t *row; /* of the table of vectors */
     float *y;
     const char **name;
     int64_t *popularity;
@@ -36,11 +39,15 @@ typedef struct vector_map {
 typedef struct map_options {
     model_side side;
     const char *method; /* "pca" or "tsne" */
+    int64_t min_ratings;
     uint64_t seed;
 } map_options;
 
+enum { MAP_MIN_RATINGS = 5 }; /* unless told otherwise */
+
 /* t-SNE says on stderr how far it is. TG_ENOMEM, or TG_EFORMAT where a vector is not finite; *m is
- * then empty. It stays where it is until it is released. */
+ * then empty. It has no points where nothing has so many ratings. It stays where it is until it is
+ * released. */
 tg_status vector_map_make(vector_map *m, const recommender *r, map_options o);
 void vector_map_release(vector_map *m);
 

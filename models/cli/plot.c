@@ -9,7 +9,7 @@
 
 typedef struct settings {
     const char *load, *what, *of, *method, *out;
-    int64_t seed, threads;
+    int64_t min_ratings, seed, threads;
 } settings;
 
 static int check_settings(settings *s)
@@ -42,23 +42,33 @@ static int plot_curves(const settings *s, const recommender *r)
 /* The file is opened first: t-SNE may take minutes. */
 static int plot_map(const settings *s, const recommender *r)
 {
-    const model_side side = strcmp(s->of, "user") == 0 ? SIDE_USER : SIDE_ITEM;
+    const map_options o = {.side = strcmp(s->of, "user") == 0 ? SIDE_USER : SIDE_ITEM,
+                           .method = s->method,
+                           .min_ratings = s->min_ratings,
+                           .seed = (uint64_t)s->seed};
     FILE *file = output_open(s->out);
     vector_map m;
     if (!file)
         return EXIT_FAILED;
-    if (vector_map_make(&m, r, (map_options){side, s->method, (uint64_t)s->seed}) != TG_OK) {
+    if (vector_map_make(&m, r, o) != TG_OK) {
         output_close(file, s->out, 0);
         return say_last_error();
     }
-    const int status = output_close(file, s->out, svg_write_map(file, &m.map));
+    int status = EXIT_FAILED;
+    if (m.map.count == 0) {
+        output_close(file, s->out, 0);
+        say("%s: no %s has %lld training ratings; expected a smaller --min-ratings", s->load, s->of,
+            (long long)s->min_ratings);
+    } else {
+        status = output_close(file, s->out, svg_write_map(file, &m.map));
+    }
     vector_map_release(&m);
     return status;
 }
 
 int plot_command(int argc, char **argv)
 {
-    settings s = {.what = "curves", .seed = 10};
+    settings s = {.what = "curves", .min_ratings = MAP_MIN_RATINGS, .seed = 10};
     const option table[] = {
         {"load", OPTION_TEXT, &s.load, "FILE", "the model, as saved by train --save", 0, 0},
         {"what", OPTION_CHOICE, &s.what, "curves|embeddings",
@@ -67,6 +77,8 @@ int plot_command(int argc, char **argv)
         {"method", OPTION_CHOICE, &s.method, "tsne|pca",
          "of embeddings: neighbours stay neighbours, or the\ndirections of largest variance [tsne]",
          0, 0},
+        {"min-ratings", OPTION_INT, &s.min_ratings, "N",
+         "of embeddings: those with at least N training ratings", 0, 1e9},
         {"seed", OPTION_INT, &s.seed, "N", "of t-SNE", 0, 1e15},
         {"threads", OPTION_INT, &s.threads, "N", "0: one a physical core", 0, 1024},
         {"out", OPTION_TEXT, &s.out, "FILE", "where to; - is standard output", 0, 0},

@@ -13,7 +13,7 @@
 typedef struct settings {
     const char *load, *out, *test, *method;
     texts user;
-    int64_t users, seed, threads;
+    int64_t users, min_ratings, seed, threads;
 } settings;
 
 typedef struct sample {
@@ -63,7 +63,7 @@ typedef struct parts {
 static tg_status make_parts(parts *p, const settings *s, const recommender *r, const asked *test,
                             const sample *shown)
 {
-    const map_options drawn = {SIDE_ITEM, s->method, (uint64_t)s->seed};
+    const map_options drawn = {SIDE_ITEM, s->method, s->min_ratings, (uint64_t)s->seed};
     tg_status status = TG_OK;
     if (s->test)
         status = report_results_test(&p->results, r, test, s->test);
@@ -112,10 +112,11 @@ static int report(const settings *s, const recommender *r, const asked *test)
         asked_say_unknown(test, r, "; left out of the ranking");
     parts p = {0};
     int error = 0;
-    if (make_parts(&p, s, r, test, &shown) == TG_OK)
-        error = write_page(file, &p);
-    else
+    if (make_parts(&p, s, r, test, &shown) != TG_OK)
         status = say_last_error();
+    else if ((error = write_page(file, &p)) == 0 && p.map.map.count == 0)
+        say("%s: no item has %lld training ratings: the page has no map; a smaller --min-ratings "
+            "gives one", s->load, (long long)s->min_ratings);
     const int closed = output_close(file, s->out, error);
     release_parts(&p);
     return status == EXIT_DONE ? closed : status;
@@ -138,7 +139,7 @@ static int run(const settings *s)
 
 int report_command(int argc, char **argv)
 {
-    settings s = {.method = "tsne", .users = 6, .seed = 10};
+    settings s = {.method = "tsne", .users = 6, .min_ratings = MAP_MIN_RATINGS, .seed = 10};
     const option table[] = {
         {"load", OPTION_TEXT, &s.load, "FILE", "the model, as saved by train --save", 0, 0},
         {"out", OPTION_TEXT, &s.out, "FILE", "where to; - is standard output", 0, 0},
@@ -148,6 +149,8 @@ int report_command(int argc, char **argv)
         {"user", OPTION_TEXTS, &s.user, "ID", "this user instead; again for each further one", 0,
          0},
         {"method", OPTION_CHOICE, &s.method, "tsne|pca", "of the map", 0, 0},
+        {"min-ratings", OPTION_INT, &s.min_ratings, "N",
+         "on the map: items with at least N training ratings", 0, 1e9},
         {"seed", OPTION_INT, &s.seed, "N", "of the sample, and of t-SNE", 0, 1e15},
         {"threads", OPTION_INT, &s.threads, "N", "0: one a physical core", 0, 1024},
     };
