@@ -264,7 +264,7 @@ Test(use, recommend_and_predict__show_ratings_in_their_range)
     cr_assert_eq(sscanf(strstr(out, "\nncf "), "\nncf %lf %lf", &evaluated[0], &evaluated[1]), 2);
     cr_expect(trained[0] == evaluated[0] && trained[1] == evaluated[1], "%s", out);
     for (int user = 100; user < 140; user++) {
-        char name[8], pairs[512] = "", *to = pairs;
+        char name[16], pairs[1024] = "", *to = pairs;
         snprintf(name, sizeof name, "%d", user);
         cr_assert_eq(ncf("recommend --load c --user %s -n 30 --include-seen", name), 0);
         const int count = read_lines(name, item, score);
