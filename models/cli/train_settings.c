@@ -218,7 +218,8 @@ int train_settings_read(train_settings *s, int argc, char **argv, bool *done)
         {"preset", OPTION_CHOICE, &s->preset, "tutorial|paper|best",
          "many settings at once, of which others may replace some:\n"
          "as published for ratings, for ranking; the best found", 0, 0},
-        {"threads", OPTION_INT, &s->threads, "N", "0: one a core", 0, 1024},
+        {"threads", OPTION_INT, &s->threads, "N",
+         "0: one a core; where there are more than 1, ranking draws in a further one", 0, 1024},
         {"save", OPTION_TEXT, &s->save, "FILE", "write the model (safetensors)", 0, 0},
         {"checkpoint", OPTION_TEXT, &s->plan.checkpoint, "FILE",
          "write what --resume needs, after every epoch", 0, 0},
