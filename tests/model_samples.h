@@ -8,15 +8,15 @@
 #include "nn/module.h"
 
 typedef struct model_sample {
-    const char *name;             /* its file in models/ is NAME.h */
-    tg_module *(*create)(void);   /* in f64 where that is the default dtype */
+    const char *name;                 /* its file in models/ is NAME.h */
+    tg_module *(*create)(void);       /* in f64 where that is the default dtype */
     tg_tensor *(*loss)(tg_module *m); /* () */
 } model_sample;
 
 extern const model_sample model_samples[];
 extern const int model_sample_count;
 
-/* The name of a header in models/ that has a module but no sample here; NULL where there is none. */
+/* The name of a header in models/ that has a module but no sample here, or NULL. */
 const char *model_without_sample(void);
 
 #endif

@@ -79,6 +79,18 @@ void expect_complaint(int status, int expected, const char *message)
     cr_expect_str_empty(out);
 }
 
+void expect_complaints(int expected, const complaint *list)
+{
+    for (; list->arguments; list++)
+        expect_complaint(ncf("%s", list->arguments), expected, list->message);
+}
+
+void expect_parts(const char *text, const char *const *part)
+{
+    for (; *part; part++)
+        cr_expect_not_null(strstr(text, *part), "%s is missing in %.4000s", *part, text);
+}
+
 void write_ratings(const char *path)
 {
     FILE *file = fopen(path, "wb");

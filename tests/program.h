@@ -26,6 +26,20 @@ int lines(const char *text);
  * status. */
 void expect_complaint(int status, int expected, const char *message);
 
+/* A command line, and a part of the one line that is said of it. */
+typedef struct complaint {
+    const char *arguments, *message;
+} complaint;
+
+/* Each of the command lines {"ARGUMENTS", "MESSAGE"}, ... ends with this status and its message. */
+#define EXPECT_COMPLAINTS(expected, ...)                                                           \
+    expect_complaints(expected, (const complaint[]){__VA_ARGS__, {NULL, NULL}})
+void expect_complaints(int expected, const complaint *list);
+
+/* The text holds each of the parts "PART", ... */
+#define EXPECT_PARTS(text, ...) expect_parts(text, (const char *const[]){__VA_ARGS__, NULL})
+void expect_parts(const char *text, const char *const *part);
+
 /* A file of ratings: 40 users, 100 to 139, who rate 10 of the items 1 to 30 each. */
 void write_ratings(const char *path);
 

@@ -344,9 +344,7 @@ Test(cli, predict__refuses_other_files)
 
 Test(cli, usage__mistakes_are_named)
 {
-    static const struct {
-        const char *arguments, *message;
-    } mistakes[] = {
+    EXPECT_COMPLAINTS(2,
         {"trian", "unknown command 'trian'; did you mean 'train'?"},
         {"xyzzy", "unknown command 'xyzzy'; see"},
         {"--epoch 3", "unknown option '--epoch'; did you mean '--epochs'?"},
@@ -382,12 +380,10 @@ Test(cli, usage__mistakes_are_named)
         {"--train a --test b --split leave-one-out", "--split divides --data"},
         {"--split half", "--split 'half': expected a fraction as 0.2"},
         {"--split random:1", "--split 'random:1': expected a fraction"},
-        {"--split random:0.2x", "expected a fraction as 0.2 or random:0.2, temporal:0.2, leave-one-out, or kfold:5"},
+        {"--split random:0.2x", "expected a fraction as 0.2 or random:0.2, temporal:0.2, "
+         "leave-one-out, or kfold:5"},
         {"predict", "predict needs --load FILE"},
-        {"predict --model m", "unknown option '--model'"},
-    };
-    for (size_t i = 0; i < sizeof mistakes / sizeof *mistakes; i++)
-        expect_complaint(ncf("%s", mistakes[i].arguments), 2, mistakes[i].message);
+        {"predict --model m", "unknown option '--model'"});
 }
 
 Test(cli, data__mistakes_are_named)
@@ -424,15 +420,12 @@ Test(cli, help__lists_every_option_and_default)
     cr_expect_not_null(strstr(out, "\n  predict    ratings of pairs"));
     cr_expect_str_empty(err);
     cr_assert_eq(ncf("train --help"), 0);
-    static const char *const expected[] = {
-        "--train FILE", "--test FILE", "--data FILE", "--split HOW", "--model NAME",
-        "ncf|gmf|mlp|simplecf|mf", "--factors N", "[32]", "--dropout P", "[0.5]", "--epochs N",
-        "[19]", "--batch-size N", "[256]", "--lr X", "[0.0005]", "--optimizer NAME",
-        "adam|sparse-adam|sgd", "[adam]", "--weight-decay X", "[0]", "--seed N", "[10]",
-        "--threads N", "--no-shuffle",
-        "--load FILE", "--save FILE", "--log FILE", "--quiet"};
-    for (size_t i = 0; i < sizeof expected / sizeof *expected; i++)
-        cr_expect_not_null(strstr(out, expected[i]), "%s", expected[i]);
+    EXPECT_PARTS(out, "--train FILE", "--test FILE", "--data FILE", "--split HOW", "--model NAME",
+                 "ncf|gmf|mlp|simplecf|mf", "--factors N", "[32]", "--dropout P", "[0.5]",
+                 "--epochs N", "[19]", "--batch-size N", "[256]", "--lr X", "[0.0005]",
+                 "--optimizer NAME", "adam|sparse-adam|sgd", "[adam]", "--weight-decay X", "[0]",
+                 "--seed N", "[10]", "--threads N", "--no-shuffle", "--load FILE", "--save FILE",
+                 "--log FILE", "--quiet");
     cr_assert_eq(ncf("predict --help"), 0);
     cr_expect_not_null(strstr(out, "--load FILE"));
     cr_assert_eq(ncf("--version"), 0);

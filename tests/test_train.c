@@ -481,74 +481,61 @@ Test(train, preset__sets_what_it_prints_and_options_replace_it)
 {
     write_ratings("r");
     cr_assert_eq(ncf("train --data r --preset tutorial --epochs 1"), 0, "%s", err);
-    static const char *const tutorial[] = {" --model ncf", " --factors 32", " --dropout 0.5",
-                                           " --epochs 1", " --batch-size 256", " --lr 0.0005",
-                                           " --optimizer adam", " --init tutorial"};
-    for (size_t i = 0; i < sizeof tutorial / sizeof *tutorial; i++)
-        cr_expect_not_null(strstr(err, tutorial[i]), "%s in %s", tutorial[i], err);
+    EXPECT_PARTS(err, " --model ncf", " --factors 32", " --dropout 0.5", " --epochs 1",
+                 " --batch-size 256", " --lr 0.0005", " --optimizer adam", " --init tutorial");
     cr_assert_eq(ncf("train --data r --split leave-one-out --epochs 1 --preset paper"), 0, "%s",
                  err);
-    static const char *const paper[] = {" --task ranking", " --factors 8", " --dropout 0",
-                                        " --epochs 1", " --negatives 4", " --lr 0.001",
-                                        " --init paper", " --validation leave-one-out",
-                                        " --refit"};
-    for (size_t i = 0; i < sizeof paper / sizeof *paper; i++)
-        cr_expect_not_null(strstr(err, paper[i]), "%s in %s", paper[i], err);
+    EXPECT_PARTS(err, " --task ranking", " --factors 8", " --dropout 0", " --epochs 1",
+                 " --negatives 4", " --lr 0.001", " --init paper", " --validation leave-one-out",
+                 " --refit");
     cr_assert_eq(ncf("train --data r --preset best --epochs 2 --validation 0.1"), 0, "%s", err);
-    static const char *const best[] = {" --model mf", " --weight-decay 0.12", " --epochs 2",
-                                       " --validation 0.1", " --refit", " --clamp"};
-    for (size_t i = 0; i < sizeof best / sizeof *best; i++)
-        cr_expect_not_null(strstr(err, best[i]), "%s in %s", best[i], err);
+    EXPECT_PARTS(err, " --model mf", " --weight-decay 0.12", " --epochs 2", " --validation 0.1",
+                 " --refit", " --clamp");
 }
 
 Test(train, mistakes__are_named)
 {
-    static const struct {
-        const char *arguments, *message;
-    } mistakes[] = {
-        {"--split kfold:1", "--split 'kfold:1': expected a fraction as 0.2"},
-        {"--split kfold:2.5", "--split 'kfold:2.5': expected"},
-        {"--split temporal:2", "--split 'temporal:2': expected"},
-        {"--validation kfold:5", "--validation 'kfold:5': expected a fraction"},
-        {"--validation 1", "--validation '1': expected a fraction"},
-        {"--fold 2", "--fold needs --split kfold:N"},
-        {"--split kfold:3 --fold 4", "--fold 4: expected a fold from 1 to 3"},
-        {"--data - --split kfold:3", "standard input cannot be read for each fold"},
-        {"--split kfold:3 --save m", "--save is of one training; expected --fold N"},
-        {"--split kfold:3 --log m", "--log is of one training; expected --fold N"},
-        {"--split kfold:3 --checkpoint m", "--checkpoint is of one training; expected --fold N"},
-        {"--patience 3", "--patience needs --validation"},
-        {"--refit", "--refit needs --validation, which chooses how far to train"},
-        {"--refit --validation 0.1 --data -", "--refit reads the ratings twice; expected files"},
-        {"--task ranking --clamp", "--clamp is of ratings; --task ranking predicts none"},
-        {"--task rank", "--task 'rank': expected rating|ranking"},
-        {"--negatives 2000", "--negatives '2000': expected a whole number"},
-        {"--negatives-file f", "--negatives-file is of --task ranking"},
-        {"--model gmf --layers 8,4", "--layers is of ncf and mlp, not of gmf"},
-        {"--layers 8", "--layers '8': expected 2 to 9 widths, the first one even, as 64,32"},
-        {"--layers 7,4", "--layers '7,4': expected"},
-        {"--layers 8,4,", "--layers '8,4,': expected"},
-        {"--layers 8,0", "--layers '8,0': expected"},
-        {"--layers 8,7,6,5,4,3,2,1,1,1", "expected 2 to 9 widths"},
-        {"--lr-schedule linear", "--lr-schedule 'linear': expected constant|cosine|one-cycle"},
-        {"--init zero", "--init 'zero': expected tutorial|paper"},
-        {"--preset worst", "--preset 'worst': expected tutorial|paper|best"},
-        {"--init-gmf g", "--init-gmf and --init-mlp go together"},
-        {"--init-gmf g --init-mlp m --model mlp", "--init-gmf and --init-mlp begin an ncf"},
-    };
-    for (size_t i = 0; i < sizeof mistakes / sizeof *mistakes; i++)
-        expect_complaint(ncf("train %s", mistakes[i].arguments), 2, mistakes[i].message);
+    EXPECT_COMPLAINTS(2,
+        {"train --split kfold:1", "--split 'kfold:1': expected a fraction as 0.2"},
+        {"train --split kfold:2.5", "--split 'kfold:2.5': expected"},
+        {"train --split temporal:2", "--split 'temporal:2': expected"},
+        {"train --validation kfold:5", "--validation 'kfold:5': expected a fraction"},
+        {"train --validation 1", "--validation '1': expected a fraction"},
+        {"train --fold 2", "--fold needs --split kfold:N"},
+        {"train --split kfold:3 --fold 4", "--fold 4: expected a fold from 1 to 3"},
+        {"train --data - --split kfold:3", "standard input cannot be read for each fold"},
+        {"train --split kfold:3 --save m", "--save is of one training; expected --fold N"},
+        {"train --split kfold:3 --log m", "--log is of one training; expected --fold N"},
+        {"train --split kfold:3 --checkpoint m",
+         "--checkpoint is of one training; expected --fold N"},
+        {"train --patience 3", "--patience needs --validation"},
+        {"train --refit", "--refit needs --validation, which chooses how far to train"},
+        {"train --refit --validation 0.1 --data -",
+         "--refit reads the ratings twice; expected files"},
+        {"train --task ranking --clamp", "--clamp is of ratings; --task ranking predicts none"},
+        {"train --task rank", "--task 'rank': expected rating|ranking"},
+        {"train --negatives 2000", "--negatives '2000': expected a whole number"},
+        {"train --negatives-file f", "--negatives-file is of --task ranking"},
+        {"train --model gmf --layers 8,4", "--layers is of ncf and mlp, not of gmf"},
+        {"train --layers 8", "--layers '8': expected 2 to 9 widths, the first one even, as 64,32"},
+        {"train --layers 7,4", "--layers '7,4': expected"},
+        {"train --layers 8,4,", "--layers '8,4,': expected"},
+        {"train --layers 8,0", "--layers '8,0': expected"},
+        {"train --layers 8,7,6,5,4,3,2,1,1,1", "expected 2 to 9 widths"},
+        {"train --lr-schedule linear",
+         "--lr-schedule 'linear': expected constant|cosine|one-cycle"},
+        {"train --init zero", "--init 'zero': expected tutorial|paper"},
+        {"train --preset worst", "--preset 'worst': expected tutorial|paper|best"},
+        {"train --init-gmf g", "--init-gmf and --init-mlp go together"},
+        {"train --init-gmf g --init-mlp m --model mlp", "--init-gmf and --init-mlp begin an ncf"});
 }
 
 Test(train, help__lists_every_option)
 {
     cr_assert_eq(ncf("train --help"), 0);
-    static const char *const expected[] = {
-        "--fold N", "--validation HOW", "--patience N", "--refit", "--task NAME",
-        "--negatives N", "[4]",
-        "--negatives-file FILE", "--layers N,N,...", "--biases", "--init NAME", "[tutorial]",
-        "--clamp", "--lr-schedule NAME", "[constant]", "--titles FILE", "--init-gmf FILE",
-        "--init-mlp FILE", "--preset NAME", "--checkpoint FILE", "--resume", "kfold:5"};
-    for (size_t i = 0; i < sizeof expected / sizeof *expected; i++)
-        cr_expect_not_null(strstr(out, expected[i]), "%s", expected[i]);
+    EXPECT_PARTS(out, "--fold N", "--validation HOW", "--patience N", "--refit", "--task NAME",
+                 "--negatives N", "[4]", "--negatives-file FILE", "--layers N,N,...", "--biases",
+                 "--init NAME", "[tutorial]", "--clamp", "--lr-schedule NAME", "[constant]",
+                 "--titles FILE", "--init-gmf FILE", "--init-mlp FILE", "--preset NAME",
+                 "--checkpoint FILE", "--resume", "kfold:5");
 }

@@ -105,14 +105,12 @@ Test(use, evaluate__errors_and_full_ranking_beside_baselines)
     write_tests("t");
     cr_assert_eq(ncf("evaluate --load m --test t --at 1,3 --threads 1"), 0, "%s", err);
     cr_expect_str_empty(err);
-    static const char *const expected[] = {
-        "rating prediction             MAE      RMSE   4 test ratings\nncf   ",
-        "\nuser and item biases ", "\nmean training rating ",
-        "\n\nfull ranking: the test items of 3 users, each user's among all that the user has not",
-        "  HR    NDCG     MAP     MRR  precision  recall  coverage     AUC\nncf             1  0.",
-        "\npopularity      1  "};
-    for (size_t i = 0; i < sizeof expected / sizeof *expected; i++)
-        cr_expect_not_null(strstr(out, expected[i]), "%sexpected %s", out, expected[i]);
+    EXPECT_PARTS(out, "rating prediction             MAE      RMSE   4 test ratings\nncf   ",
+                 "\nuser and item biases ", "\nmean training rating ",
+                 "\n\nfull ranking: the test items of 3 users, each user's among all that the user "
+                 "has not",
+                 "  HR    NDCG     MAP     MRR  precision  recall  coverage     AUC\nncf           "
+                 "  1  0.", "\npopularity      1  ");
     cr_expect_eq(lines(out), 5 + 3 + 4);
     char first[1 << 16];
     strcpy(first, out);
@@ -174,12 +172,10 @@ Test(use, evaluate__json)
     write_tests("t");
     cr_assert_eq(ncf("evaluate --load m --test t --json"), 0, "%s", err);
     expect_json(1);
-    static const char *const expected[] = {
-        "{\"model\":\"ncf\",\"errors\":{\"ratings\":4,\"unknown\":0,\"model\":{\"mae\":",
-        "\"ranking\":{\"kind\":\"full\",\"lists\":3,", "\"popularity\":{\"auc\":",
-        "{\"k\":20,\"HR\":"};
-    for (size_t i = 0; i < sizeof expected / sizeof *expected; i++)
-        cr_expect_not_null(strstr(out, expected[i]), "%sexpected %s", out, expected[i]);
+    EXPECT_PARTS(out,
+                 "{\"model\":\"ncf\",\"errors\":{\"ratings\":4,\"unknown\":0,\"model\":{\"mae\":",
+                 "\"ranking\":{\"kind\":\"full\",\"lists\":3,", "\"popularity\":{\"auc\":",
+                 "{\"k\":20,\"HR\":");
 }
 
 /* ---- predict --------------------------------------------------------------------------------- */
@@ -454,13 +450,11 @@ Test(use, export__the_same_numbers_as_text_and_for_numpy)
 Test(use, info__says_what_the_model_is)
 {
     cr_assert_eq(ncf("info --load m"), 0, "%s", err);
-    static const char *const expected[] = {
-        "model     ncf, 2 factors, dropout 0.5, ", "task      rating: predicts ratings of 1 to 5, ",
-        "data      40 users, 30 items, 400 training ratings\n",
-        "titles    of 29 items, genres of 29\n", "--epochs 20", "\nepoch  train_loss    test_mae",
-        "\n   20  "};
-    for (size_t i = 0; i < sizeof expected / sizeof *expected; i++)
-        cr_expect_not_null(strstr(out, expected[i]), "%sexpected %s", out, expected[i]);
+    EXPECT_PARTS(out, "model     ncf, 2 factors, dropout 0.5, ",
+                 "task      rating: predicts ratings of 1 to 5, ",
+                 "data      40 users, 30 items, 400 training ratings\n",
+                 "titles    of 29 items, genres of 29\n", "--epochs 20",
+                 "\nepoch  train_loss    test_mae", "\n   20  ");
     cr_assert_eq(ncf("info --load m --json"), 0);
     expect_json(1);
     cr_expect_not_null(strstr(out, "\"history\":{\"train_loss\":["), "%s", out);
@@ -501,9 +495,7 @@ Test(use, ranking__every_command_takes_such_a_model)
 
 Test(use, usage__mistakes_are_named)
 {
-    static const struct {
-        const char *arguments, *message;
-    } mistakes[] = {
+    EXPECT_COMPLAINTS(2,
         {"evaluate", "evaluate needs --load FILE"},
         {"evaluate --load m", "evaluate needs --test FILE, or --negatives-file FILE"},
         {"evaluate --load m --test t --ranking all", "--ranking 'all': expected full|sampled|none"},
@@ -536,10 +528,7 @@ Test(use, usage__mistakes_are_named)
         {"info", "info needs --load FILE"},
         {"info --load m --json=1", "--json takes no value"},
         {"info m", "unexpected word 'm'"},
-        {"recomend", "unknown command 'recomend'; did you mean 'recommend'?"},
-    };
-    for (size_t i = 0; i < sizeof mistakes / sizeof *mistakes; i++)
-        expect_complaint(ncf("%s", mistakes[i].arguments), 2, mistakes[i].message);
+        {"recomend", "unknown command 'recomend'; did you mean 'recommend'?"});
 }
 
 Test(use, files__mistakes_are_named)
@@ -591,33 +580,27 @@ Test(use, stdout__closed_early)
 
 Test(use, help__lists_every_command_option_and_default)
 {
-    static const struct {
-        const char *command, *expected[13];
-    } helps[] = {
-        {"--help", {"\n  train ", "\n  evaluate ", "\n  predict ", "\n  recommend ", "\n  similar ",
-                    "\n  explain ", "\n  export ", "\n  info ", "\n  plot ", "\n  report ",
-                    "\n  ncf train --data ratings.csv --titles movies.csv --save m"}},
-        {"evaluate --help", {"--load FILE", "--test FILE", "--ranking NAME", "full|sampled|none",
-                             "--negatives-file FILE", "--negatives N", "[99]", "--seed N", "[10]",
-                             "--relevant X", "--at LIST", "[5,10,20]"}},
-        {"evaluate --help", {"--threads N", "[0]", "--json"}},
-        {"predict --help", {"--load FILE", "--json"}},
-        {"recommend --help", {"--load FILE", "--user ID", "--users all|FILE", "--ratings FILE",
-                              "\n  -n N", "[10]", "--min-ratings N", "[1]", "--include-seen",
-                              "--json"}},
-        {"similar --help", {"--load FILE", "--item ID|TITLE", "\n  -n N", "[10]",
-                            "--min-ratings N", "[1]", "--json"}},
-        {"explain --help", {"--load FILE", "--user ID", "--item ID|TITLE", "\n  -n N", "[10]",
-                            "--json"}},
-        {"export --help", {"--load FILE", "--what NAME", "user|item", "[item]", "--format NAME",
-                           "tsv|npy", "[tsv]", "--out FILE"}},
-        {"info --help", {"--load FILE", "--json"}},
-    };
-    for (size_t i = 0; i < sizeof helps / sizeof *helps; i++) {
-        cr_assert_eq(ncf("%s", helps[i].command), 0);
-        cr_expect_str_empty(err);
-        for (int k = 0; k < 12 && helps[i].expected[k]; k++)
-            cr_expect_not_null(strstr(out, helps[i].expected[k]), "%s: %s", helps[i].command,
-                               helps[i].expected[k]);
-    }
+    cr_assert_eq(ncf("--help"), 0);
+    EXPECT_PARTS(out, "\n  train ", "\n  evaluate ", "\n  predict ", "\n  recommend ",
+                 "\n  similar ", "\n  explain ", "\n  export ", "\n  info ", "\n  plot ",
+                 "\n  report ", "\n  ncf train --data ratings.csv --titles movies.csv --save m");
+    cr_assert_eq(ncf("evaluate --help"), 0);
+    EXPECT_PARTS(out, "--load FILE", "--test FILE", "--ranking NAME", "full|sampled|none",
+                 "--negatives-file FILE", "--negatives N", "[99]", "--seed N", "[10]",
+                 "--relevant X", "--at LIST", "[5,10,20]", "--threads N", "[0]", "--json");
+    cr_assert_eq(ncf("predict --help"), 0);
+    EXPECT_PARTS(out, "--load FILE", "--json");
+    cr_assert_eq(ncf("recommend --help"), 0);
+    EXPECT_PARTS(out, "--load FILE", "--user ID", "--users all|FILE", "--ratings FILE", "\n  -n N",
+                 "[10]", "--min-ratings N", "[1]", "--include-seen", "--json");
+    cr_assert_eq(ncf("similar --help"), 0);
+    EXPECT_PARTS(out, "--load FILE", "--item ID|TITLE", "\n  -n N", "[10]", "--min-ratings N",
+                 "[1]", "--json");
+    cr_assert_eq(ncf("explain --help"), 0);
+    EXPECT_PARTS(out, "--load FILE", "--user ID", "--item ID|TITLE", "\n  -n N", "[10]", "--json");
+    cr_assert_eq(ncf("export --help"), 0);
+    EXPECT_PARTS(out, "--load FILE", "--what NAME", "user|item", "[item]", "--format NAME",
+                 "tsv|npy", "[tsv]", "--out FILE");
+    cr_assert_eq(ncf("info --help"), 0);
+    EXPECT_PARTS(out, "--load FILE", "--json");
 }
