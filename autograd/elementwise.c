@@ -187,5 +187,7 @@ static tg_tensor *number(const char *at, const tg_tensor *x, double value)
 
 void tg_add_in_place(tg_tensor *y, tg_tensor *x)
 {
+    if (tg_is_error(y) || tg_is_error(x))
+        return;
     tg_map(tg_kernels_of(y->dtype)->map[TG_ROW_add][TG_VALUE], y, 2, (const tg_tensor *[]){y, x});
 }

@@ -14,6 +14,8 @@ static void leaf_set_dense(tg_tensor *leaf, const tg_tensor *g)
         leaf->dense_buffer = NULL;
         return;
     }
+    if (tg_is_error(g))
+        return;
     tg_copy_elements(leaf->dense_buffer, g);
     leaf->grad = leaf->dense_buffer;
 }
@@ -21,9 +23,17 @@ static void leaf_set_dense(tg_tensor *leaf, const tg_tensor *g)
 static void leaf_set_sparse(tg_tensor *leaf, const tg_tensor *g)
 {
     tg_tensor *buffer = leaf->sparse_buffer;
+    if (tg_is_error(g))
+        return;
     if (!buffer) {
         buffer = tg_owned_at(TG_HERE, leaf->dtype, TG_SHAPE(0));
-        buffer->rows = tg_owned_at(TG_HERE, TG_I64, TG_SHAPE(0));
+        tg_tensor *rows = tg_owned_at(TG_HERE, TG_I64, TG_SHAPE(0));
+        if (tg_is_error(buffer) || tg_is_error(rows)) {
+            tg_free(buffer);
+            tg_free(rows);
+            return;
+        }
+        buffer->rows = rows;
         leaf->sparse_buffer = buffer;
     }
     const int64_t count = tg_numel(g->rows), dim = leaf->shape.size[1];

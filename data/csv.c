@@ -108,11 +108,8 @@ static tg_status add_column(reader *r)
     if (r->column[c].ids && count > 1)
         return tg_failure(TG_EMISUSE, "tg_csv_read: tg_csv_ids of %d names; expected one", count);
     r->end[c] = begin + count;
-    r->out->column[c] = r->column[c].ids ? tg_owned(TG_I64, 0)
-                        : count > 1      ? tg_owned(TG_F32, 0, count)
-                                         : tg_owned(TG_F32, 0);
-    r->out->columns++;
-    return TG_OK;
+    return tg_dataset_add(r->out, r->column[c].ids ? TG_I64 : TG_F32,
+                          count > 1 ? TG_SHAPE(0, count) : TG_SHAPE(0));
 }
 
 /* ---- rows ------------------------------------------------------------------------------------ */
@@ -171,7 +168,7 @@ static tg_status read_lines(reader *r)
 tg_status tg_csv_read_columns(const char *path, tg_dataset *data, const tg_csv_column *column,
                               int columns)
 {
-    *data = (tg_dataset){.owns_columns = true};
+    *data = (tg_dataset){0};
     if (columns > TG_MAX_COLUMNS)
         return tg_failure(TG_EMISUSE, "tg_csv_read: %d columns; at most %d are possible", columns,
                           TG_MAX_COLUMNS);

@@ -23,9 +23,10 @@ static inline void tg_copy_row(void *to, const void *from, size_t width)
         memmove(to, from, width);
 }
 
-/* For readers: an empty data set of columns that are (0, ...) grows at its end. tg_dataset_grow
+/* For readers: a data set that was {0} gets columns (0, ...), and grows at its end. tg_dataset_grow
  * makes room for at least one more row; the reader writes rows through tg_dataset_rows and counts
  * them in data->count; tg_dataset_fit ends it. Room that no row has touched takes no memory. */
+tg_status tg_dataset_add(tg_dataset *data, tg_dtype dtype, tg_shape shape);
 tg_status tg_dataset_grow(tg_dataset *data, int64_t *room);
 void tg_dataset_fit(tg_dataset *data);
 

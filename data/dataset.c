@@ -70,6 +70,16 @@ void *tg_dataset_rows(const tg_dataset *data, int column)
 
 /* ---- growing --------------------------------------------------------------------------------- */
 
+tg_status tg_dataset_add(tg_dataset *data, tg_dtype dtype, tg_shape shape)
+{
+    tg_tensor *column = tg_owned_at(TG_HERE, dtype, shape);
+    if (tg_is_error(column))
+        return tg_failure(TG_ENOMEM, "no memory for a column");
+    data->owns_columns = true;
+    data->column[data->columns++] = column;
+    return TG_OK;
+}
+
 static bool set_room(tg_tensor *column, int64_t rows)
 {
     const size_t bytes = (size_t)rows * tg_column_width(column);

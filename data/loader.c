@@ -58,6 +58,8 @@ tg_loader *tg_loader_new_with(const tg_dataset *dataset, int64_t batch_size,
         tg_shape shape = data.column[i]->shape;
         shape.size[0] = tg_min(loader->batch_size, data.count);
         loader->batch[i] = tg_owned_at("tg_loader_new", data.column[i]->dtype, shape);
+        if (tg_is_error(loader->batch[i]))
+            loader->data.count = 0;
     }
     return loader;
 }

@@ -148,7 +148,7 @@ static tg_status check_fields(const reader *r, int fields)
 }
 
 /* What the first row says of the others: how many columns there are. */
-static void begin_rows(reader *r, int fields)
+static tg_status begin_rows(reader *r, int fields)
 {
     static const tg_dtype dtype[COLUMNS] = {TG_I64, TG_I64, TG_F32, TG_I64};
     if (!r->by_name) {
@@ -156,10 +156,11 @@ static void begin_rows(reader *r, int fields)
         for (int i = 0; i < COLUMNS; i++)
             r->place[i] = i < fields ? i : -1;
     }
-    r->out->columns = r->pairs ? 2 : r->place[TG_TIMESTAMP] < 0 ? 3 : 4;
-    r->out->owns_columns = true;
-    for (int i = 0; i < r->out->columns; i++)
-        r->out->column[i] = tg_owned(dtype[i], 0);
+    const int columns = r->pairs ? 2 : r->place[TG_TIMESTAMP] < 0 ? 3 : 4;
+    tg_status status = TG_OK;
+    for (int i = 0; i < columns && status == TG_OK; i++)
+        status = tg_dataset_add(r->out, dtype[i], TG_SHAPE(0));
+    return status;
 }
 
 static tg_status read_row(reader *r, char *const *field)
@@ -191,8 +192,9 @@ static tg_status read_lines(reader *r)
         if (header)
             continue;
         if (r->out->columns == 0)
-            begin_rows(r, fields);
-        status = check_fields(r, fields);
+            status = begin_rows(r, fields);
+        if (status == TG_OK)
+            status = check_fields(r, fields);
         if (status == TG_OK)
             status = read_row(r, field);
         if (status != TG_OK)
@@ -210,10 +212,10 @@ static tg_status read_file(const char *path, reader *r)
     *r->out = (tg_dataset){0};
     r->in = tg_lines_open(path, r->pairs ? "user and item"
                                          : "lines of user, item, rating and possibly a timestamp");
-    const tg_status status = r->in ? read_lines(r) : tg_last_error()->status;
+    tg_status status = r->in ? read_lines(r) : tg_last_error()->status;
     tg_lines_close(r->in);
     if (status == TG_OK && r->out->columns == 0)
-        begin_rows(r, 2);
+        status = begin_rows(r, 2);
     if (status == TG_OK)
         tg_dataset_fit(r->out);
     else

@@ -138,11 +138,11 @@ static tg_status read_file(const char *path, FILE *file, tg_tensor **t)
     if (h.fortran_order)
         reverse(&h.shape);
     *t = tg_owned_at("tg_npy_load", h.dtype, h.shape);
-    if (bytes > 0 && fread((*t)->data, (size_t)bytes, 1, file) != 1)
-        return tg_failure(TG_EIO, "%s: %s", path, strerror(errno));
+    if (bytes > 0 && !tg_is_error(*t) && fread((*t)->data, (size_t)bytes, 1, file) != 1)
+        return tg_failure(TG_EIO, "%s: cannot be read: %s", path, strerror(errno));
     if (h.fortran_order)
         *t = reversed(*t);
-    return TG_OK;
+    return tg_is_error(*t) ? tg_failure(TG_ENOMEM, "%s: no memory for its data", path) : TG_OK;
 }
 
 tg_status tg_npy_load(const char *path, tg_tensor **t)
