@@ -1,50 +1,11 @@
 /* Memory: once warm, no training step asks malloc for anything, so none can leak or grow. */
 #include <criterion/criterion.h>
-#include <stdlib.h>
 
 #include "models/ncf.h"
 #include "tapegrad.h"
+#include "tests/allocations.h"
 
-/* Count the calls of malloc and its like, where glibc lets a program put its own in front. */
-#if defined(__has_feature)
-#if __has_feature(address_sanitizer)
-#define SANITIZED
-#endif
-#endif
-#if defined(__GLIBC__) && !defined(__SANITIZE_ADDRESS__) && !defined(SANITIZED)
-#define COUNTED
-static _Thread_local long allocations;
-void *__libc_malloc(size_t size);
-void *__libc_calloc(size_t count, size_t size);
-void *__libc_realloc(void *old, size_t size);
-void *__libc_memalign(size_t alignment, size_t size);
-
-void *malloc(size_t size)
-{
-    allocations++;
-    return __libc_malloc(size);
-}
-
-void *calloc(size_t count, size_t size)
-{
-    allocations++;
-    return __libc_calloc(count, size);
-}
-
-void *realloc(void *old, size_t size)
-{
-    allocations++;
-    return __libc_realloc(old, size);
-}
-
-void *aligned_alloc(size_t alignment, size_t size)
-{
-    allocations++;
-    return __libc_memalign(alignment, size);
-}
-#endif
-
-#ifdef COUNTED
+#ifdef ALLOCATIONS_COUNTED
 /* ---- training -------------------------------------------------------------------------------- */
 
 enum { USERS = 50, ITEMS = 40, BATCH = 64, WARM = 2, EPOCHS = 6 };

@@ -128,14 +128,13 @@ static const char *name_of(const data_options *o)
     return o->train ? o->train : o->data ? o->data : "the embedded synthetic data set";
 }
 
-static void say_duplicates(const char *name, const tg_dataset *ratings)
+static tg_status say_duplicates(const char *name, const tg_dataset *ratings)
 {
     const int64_t duplicates = tg_ratings_duplicates(ratings);
     if (duplicates > 0)
         say("%s: %lld of %lld ratings repeat a pair of user and item; all are kept", name,
             (long long)duplicates, (long long)ratings->count);
-    if (duplicates < 0)
-        say_last_error();
+    return duplicates < 0 ? TG_ENOMEM : TG_OK;
 }
 
 static tg_status load_split_files(const data_options *o, tg_ids *users, tg_ids *items,
@@ -144,10 +143,10 @@ static tg_status load_split_files(const data_options *o, tg_ids *users, tg_ids *
     tg_status status = tg_ratings_read(o->train, users, items, &source->all);
     if (status == TG_OK)
         status = tg_ratings_read(o->test, users, items, &source->test);
-    if (status == TG_OK) {
-        say_duplicates(o->train, &source->all);
-        say_duplicates(o->test, &source->test);
-    }
+    if (status == TG_OK)
+        status = say_duplicates(o->train, &source->all);
+    if (status == TG_OK)
+        status = say_duplicates(o->test, &source->test);
     source->train = source->all;
     source->train.owns_columns = false;
     return status;
@@ -159,12 +158,11 @@ static tg_status load_and_split(const data_options *o, uint64_t seed, tg_ids *us
     const tg_synthetic_options defaults = {0};
     tg_status status = o->data ? tg_ratings_read(o->data, users, items, &source->all)
                                : tg_synthetic_with(users, items, &source->all, defaults);
-    if (status != TG_OK)
-        return status;
-    if (o->data)
-        say_duplicates(o->data, &source->all);
-    status = divide(name_of(o), o->split, o->fold, seed, &source->all, &source->train,
-                    &source->test);
+    if (status == TG_OK && o->data)
+        status = say_duplicates(o->data, &source->all);
+    if (status == TG_OK)
+        status = divide(name_of(o), o->split, o->fold, seed, &source->all, &source->train,
+                        &source->test);
     source->is_synthetic = !o->data;
     if (status == TG_OK && source->is_synthetic)
         status = tg_synthetic_best(users, items, &source->test, defaults, &source->best);

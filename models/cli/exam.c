@@ -75,43 +75,44 @@ void exam_release(exam *e)
     *e = (exam){0};
 }
 
-static measures judge_ratings(const exam *e)
+static tg_status judge_ratings(const exam *e, measures *of)
 {
-    const errors of = errors_of(e->prediction, tg_dataset_rows(e->held, TG_RATING), e->held->count);
-    return (measures){{of.mae, of.rmse}};
+    const errors all = errors_of(e->prediction, tg_dataset_rows(e->held, TG_RATING), e->held->count);
+    *of = (measures){{all.mae, all.rmse}};
+    return TG_OK;
 }
 
-static measures judge_lists(const exam *e, score_source source)
+static tg_status judge_lists(const exam *e, score_source source, measures *of)
 {
     const int64_t cut = LIST_K;
-    evaluation of;
-    if (evaluate_lists(e->r, &e->lists, source, &cut, 1, &of) != TG_OK)
-        say_last_error();
-    return (measures){{of.metric[0][HIT_RATE], of.metric[0][NDCG]}};
+    evaluation all = {0};
+    const tg_status status = evaluate_lists(e->r, &e->lists, source, &cut, 1, &all);
+    *of = (measures){{all.metric[0][HIT_RATE], all.metric[0][NDCG]}};
+    return status;
 }
 
-measures exam_of_model(exam *e)
+tg_status exam_of_model(exam *e, measures *of)
 {
     tg_module_train(e->r->module, false);
     if (e->r->task == TASK_RANKING)
-        return judge_lists(e, (score_source){score_by_model, &(model_scores){e->r, NULL}});
+        return judge_lists(e, (score_source){score_by_model, &(model_scores){e->r, NULL}}, of);
     recommender_predict(e->r, e->held, e->prediction);
-    return judge_ratings(e);
+    return judge_ratings(e, of);
 }
 
-measures exam_of_baseline(const exam *e)
+tg_status exam_of_baseline(const exam *e, measures *of)
 {
     if (e->r->task == TASK_RATING) {
         for (int64_t i = 0; i < e->held->count; i++)
             e->prediction[i] = (float)e->r->rating_mean;
-        return judge_ratings(e);
+        return judge_ratings(e, of);
     }
     tg_tensor *popularity = tg_owned(TG_F32, e->r->items.count);
     const int64_t *seen = e->r->seen_item->data;
     for (int64_t i = 0; i < tg_numel(e->r->seen_item); i++)
         ((float *)popularity->data)[seen[i]]++;
     const shared_scores scores = {popularity->data, e->r->items.count};
-    const measures of = judge_lists(e, (score_source){score_alike, &scores});
+    const tg_status status = judge_lists(e, (score_source){score_alike, &scores}, of);
     tg_free(popularity);
-    return of;
+    return status;
 }

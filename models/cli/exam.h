@@ -37,10 +37,10 @@ tg_status exam_init(exam *e, const recommender *r, const tg_dataset *held,
                     const tg_dataset *others, const char *negatives, uint64_t seed);
 void exam_release(exam *e);
 
-/* What the model reaches now. */
-measures exam_of_model(exam *e);
+/* What the model reaches now. TG_ENOMEM without memory to rank. */
+tg_status exam_of_model(exam *e, measures *of);
 
 /* What is reached without one: by the mean training rating, or by how often an item is rated. */
-measures exam_of_baseline(const exam *e);
+tg_status exam_of_baseline(const exam *e, measures *of);
 
 #endif

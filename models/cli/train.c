@@ -78,13 +78,14 @@ static int set_up_model(training *t)
 }
 
 /* Rows of the tables that get no training rating, and how many tests rest on them. */
-static void say_untrained(const training *t)
+static int say_untrained(const training *t)
 {
     char *seen[] = {[TG_USER] = calloc((size_t)t->r.users.count + 1, 1),
                     [TG_ITEM] = calloc((size_t)t->r.items.count + 1, 1)};
     const tg_dataset *train = &t->data.train, *test = &t->data.test;
+    const bool has_memory = seen[TG_USER] && seen[TG_ITEM];
     int64_t tests = 0;
-    if (seen[TG_USER] && seen[TG_ITEM]) {
+    if (has_memory) {
         for (int c = TG_USER; c <= TG_ITEM; c++) {
             const int64_t *number = tg_dataset_rows(train, c);
             for (int64_t i = 0; i < train->count; i++)
@@ -97,9 +98,12 @@ static void say_untrained(const training *t)
     }
     free(seen[TG_USER]);
     free(seen[TG_ITEM]);
-    if (tests)
+    if (!has_memory)
+        say("no memory to count the test ratings that rest on no training rating");
+    else if (tests)
         fprintf(stderr, "%lld test ratings are of a user or an item without a training rating\n",
                 (long long)tests);
+    return has_memory ? EXIT_DONE : EXIT_FAILED;
 }
 
 /* What training would learn first: the mean rating, or the logit of the share of liked pairs. */
@@ -143,12 +147,16 @@ static int set_up(training *t)
     r->task = strcmp(set->task, "ranking") == 0 ? TASK_RANKING : TASK_RATING;
     r->clamp = set->clamp;
     free(r->settings);
-    r->settings = set->line ? strdup(set->line) : NULL;
+    if (!(r->settings = strdup(set->line))) {
+        say("no memory for the settings");
+        return EXIT_FAILED;
+    }
     recommender_set_ratings(r, &t->data.train);
     if (!set->load)
         rating_model_start(r->module, start_of(t));
     if (!set->plan.quiet) {
-        say_untrained(t);
+        if (say_untrained(t) != EXIT_DONE)
+            return EXIT_FAILED;
         fprintf(stderr, "%lld users, %lld items, %lld parameters\n", (long long)r->users.count,
                 (long long)r->items.count, (long long)tg_module_parameter_count(r->module));
     }
@@ -206,11 +214,10 @@ static void print_row(const char *name, measures m)
 }
 
 /* What predictors that know nothing of users reach, and where it is known, the best possible. */
-static void print_baselines(const training *t)
+static void print_baselines(const training *t, measures baseline)
 {
     const bool is_ranking = t->r.task == TASK_RANKING;
-    print_row(is_ranking ? "most training ratings" : "mean training rating",
-              exam_of_baseline(&t->trainer.test));
+    print_row(is_ranking ? "most training ratings" : "mean training rating", baseline);
     if (t->data.is_synthetic && !is_ranking)
         print_row("best that can be expected", (measures){{t->data.best.mae, t->data.best.rmse}});
 }
@@ -232,18 +239,21 @@ static int64_t epochs_of(const trainer *t)
     return t->chosen ? t->chosen : t->epoch;
 }
 
-static measures print_results(training *t)
+static int print_results(training *t, measures *of)
 {
     char name[64];
-    const measures of = exam_of_model(&t->trainer.test);
+    measures baseline;
     const int64_t epochs = epochs_of(&t->trainer);
+    if (exam_of_model(&t->trainer.test, of) != TG_OK ||
+        exam_of_baseline(&t->trainer.test, &baseline) != TG_OK)
+        return say_last_error();
     snprintf(name, sizeof name, "%s after %lld epoch%s", t->r.model->name, (long long)epochs,
              epochs == 1 ? "" : "s");
     print_header(t->r.task);
-    print_row(name, of);
-    print_baselines(t);
+    print_row(name, *of);
+    print_baselines(t, baseline);
     print_choice(t);
-    return of;
+    return EXIT_DONE;
 }
 
 /* ---- runs ------------------------------------------------------------------------------------ */
@@ -258,7 +268,7 @@ static int run_training(const train_settings *set, bool is_last, measures *of, i
         status = trainer_run(&t.trainer);
         *chosen = t.trainer.chosen;
         if (status == EXIT_DONE && is_last)
-            *of = print_results(&t);
+            status = print_results(&t, of);
         const int saved = is_last || status == EXIT_INTERRUPTED ? save(&t) : EXIT_DONE;
         status = saved == EXIT_DONE ? status : saved;
     }

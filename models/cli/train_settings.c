@@ -111,8 +111,14 @@ static parsed parse_again(const usage *u, train_settings *s, int argc, char **ar
     *s = defaults;
     s->given = old.given;
     s->from = old.from;
-    const parsed p = s->given ? parse_settings(u, s->given) : PARSED_WRONG;
+    const parsed p = parse_settings(u, s->given);
     return p == PARSED ? parse_options(u, argc, argv, &operand) : p;
+}
+
+static int no_memory(void)
+{
+    say("no memory for the settings");
+    return EXIT_FAILED;
 }
 
 static int read_given(const usage *u, train_settings *s, int argc, char **argv)
@@ -126,6 +132,8 @@ static int read_given(const usage *u, train_settings *s, int argc, char **argv)
         return EXIT_DONE;
     s->given = strdup(resumed ? tg_state_dict_get_note(&s->from, "settings")
                               : preset_words(s->preset));
+    if (!s->given)
+        return no_memory();
     if (parse_again(u, s, argc, argv) != PARSED)
         return EXIT_USAGE;
     if (resumed) /* the checkpoint has the weights */
@@ -148,7 +156,8 @@ static int read_all(const usage *u, int deciding, train_settings *s, int argc, c
     if (status != EXIT_DONE)
         return status;
     s->plan.seed = (uint64_t)s->seed;
-    s->line = format_settings(u, deciding);
+    if (!(s->line = format_settings(u, deciding)))
+        return no_memory();
     if (!s->plan.quiet)
         print_settings(u, "ncf train");
     return EXIT_DONE;

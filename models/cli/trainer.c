@@ -293,9 +293,9 @@ static int finish_epoch(trainer *t, results *of)
 {
     t->epoch++;
     settle(t);
-    if (t->is_validated)
-        of->validation = exam_of_model(&t->validation);
-    of->test = exam_of_model(&t->test);
+    if ((t->is_validated && exam_of_model(&t->validation, &of->validation) != TG_OK) ||
+        exam_of_model(&t->test, &of->test) != TG_OK)
+        return say_last_error();
     if (t->is_validated)
         choose(t, of->validation);
     add_to_history(t, of);
