@@ -34,9 +34,7 @@ tg_tensor *tg_stack_at(const char *at, int dim, tg_tensor *const *x, int count)
 {
     if (count < 1)
         return tg_misuse(at, "stack", "no tensors; at least one expected");
-    tg_tensor **part = tg_arena_alloc((size_t)count * sizeof *part);
-    if (!part)
-        tg_out_of_memory((size_t)count * sizeof *part);
+    tg_tensor **part = tg_step_memory((size_t)count * sizeof *part);
     for (int i = 0; i < count; i++)
         part[i] = tg_unsqueeze_at(at, x[i], dim);
     return tg_cat_at(at, dim, part, count);

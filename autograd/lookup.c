@@ -95,9 +95,7 @@ static int64_t coalesce(int64_t count, const int64_t *index, int64_t *slot, int6
     size_t size = 16;
     while (size < 2 * (size_t)count)
         size *= 2;
-    int64_t *table = tg_arena_alloc(size * sizeof *table);
-    if (!table)
-        tg_out_of_memory(size * sizeof *table);
+    int64_t *table = tg_step_memory(size * sizeof *table);
     memset(table, 0xFF, size * sizeof *table); /* -1: free */
     int64_t distinct = 0;
     for (int64_t i = 0; i < count; i++) {

@@ -67,19 +67,11 @@ bool tg_grad_enabled(void)
     return !tape.off;
 }
 
-static void *step_memory(size_t bytes)
-{
-    void *p = tg_arena_alloc(bytes);
-    if (!p)
-        tg_out_of_memory(bytes);
-    return p;
-}
-
 static void record(tg_node n, size_t attr_size)
 {
     const size_t operands = (size_t)n.nin * sizeof *n.in;
     const size_t versions = (size_t)(n.nin + 1) * sizeof *n.version;
-    char *memory = step_memory(operands + versions + attr_size);
+    char *memory = tg_step_memory(operands + versions + attr_size);
     tg_tensor **in = (tg_tensor **)(void *)memory;
     uint64_t *version = (uint64_t *)(void *)(memory + operands);
     for (int i = 0; i < n.nin; i++) {
@@ -213,7 +205,7 @@ static void hooked_accumulate(tg_tensor *x, tg_tensor *g, request *r)
         p->g = tg_add(tg_to_dense(p->g), tg_to_dense(g));
         return;
     }
-    p = step_memory(sizeof *p);
+    p = tg_step_memory(sizeof *p);
     *p = (pending){x, g, r->hooked};
     r->hooked = p;
 }
@@ -261,7 +253,7 @@ static void node_backward(const tg_node *n, tg_tensor *g, request *r)
     tg_tensor *few[4] = {NULL};
     tg_tensor **dx = few;
     if (n->nin > 4)
-        dx = memset(step_memory((size_t)n->nin * sizeof *dx), 0, (size_t)n->nin * sizeof *dx);
+        dx = memset(tg_step_memory((size_t)n->nin * sizeof *dx), 0, (size_t)n->nin * sizeof *dx);
     n->op->backward(n, g, dx);
     for (int i = 0; i < n->nin; i++) {
         if (!tg_needs_grad(n, i))

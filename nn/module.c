@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "autograd/autograd.h"
 #include "tensor/tensor-internal.h"
 
 /* Room for one element more. Since every list of this file grows here, its capacity is the power of
@@ -271,9 +272,8 @@ bool tg_module_gradcheck(const tg_module *m, int order, tg_gradcheck_function fu
                          void *context, double tolerance, tg_gradcheck_report *report)
 {
     tg_state_dict state = tg_module_state_dict(m);
-    tg_tensor **parameter = malloc((size_t)(state.count + 1) * sizeof *parameter);
-    if (!parameter)
-        tg_out_of_memory((size_t)(state.count + 1) * sizeof *parameter);
+    tg_step_begin();
+    tg_tensor **parameter = tg_step_memory((size_t)state.count * sizeof *parameter);
     for (int64_t i = 0; i < state.count; i++)
         parameter[i] = state.entry[i].tensor;
     const bool ok = (order == 1 ? tg_gradcheck : tg_gradgradcheck)(
@@ -284,7 +284,7 @@ bool tg_module_gradcheck(const tg_module *m, int order, tg_gradcheck_function fu
         snprintf(report->message, sizeof report->message, "%.80s: %.400s",
                  state.entry[report->input].name, text);
     }
-    free(parameter);
+    tg_step_end();
     tg_state_dict_release(&state);
     return ok;
 }

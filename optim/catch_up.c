@@ -120,9 +120,7 @@ static void refresh_rows(tg_refresh *self, int64_t count, const int64_t *row)
     if (count == 0)
         return;
     tg_arena_push();
-    behind b = {.c = c, .row = tg_arena_alloc(2 * (size_t)count * sizeof *b.row)};
-    if (!b.row)
-        tg_out_of_memory(2 * (size_t)count * sizeof *b.row);
+    behind b = {.c = c, .row = tg_step_memory(2 * (size_t)count * sizeof *b.row)};
     b.from = b.row + count;
     const int32_t all = (int32_t)(c->now - c->base);
     for (int64_t i = 0; i < count; i++) {

@@ -208,6 +208,14 @@ void *tg_arena_alloc(size_t bytes)
     return local.at->data + from;
 }
 
+void *tg_step_memory(size_t bytes)
+{
+    void *memory = tg_arena_alloc(bytes);
+    if (!memory)
+        tg_out_of_memory(bytes);
+    return memory;
+}
+
 /* Headers are taken from the front of the free list and given back at its end. As many as the step
  * has taken stay free, up to RESERVE, so that a released header can be recognised for a while. */
 static void headers_more(void)

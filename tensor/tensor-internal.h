@@ -30,6 +30,9 @@ bool tg_arena_in_step(void);
  * to 16. NULL where there is none to be had. */
 void *tg_arena_alloc(size_t bytes);
 
+/* The same for bookkeeping, which has no way back: without memory the program ends. */
+void *tg_step_memory(size_t bytes);
+
 /* A zeroed header of the current step: a leaf. */
 tg_tensor *tg_arena_header(void);
 
