@@ -3,6 +3,7 @@
 #   make ncf                the program ./ncf
 #   make lib                build/lib*.a, one archive a folder
 #   make test               all tests; SANITIZE=1 with AddressSanitizer and UBSan
+#   make coverage           fail where an error line is reached by no test (gcov)
 #   make exercise           check models/exercise/my_simplecf.c, which is yours to write
 #   make gradcheck          the worst error of every op's and model's gradients
 #   make install            library, headers and pkg-config file under PREFIX [/usr/local]
@@ -37,8 +38,8 @@ CLI_PARTS := $(filter-out %/main.o,$(CLI_OBJECTS)) # for the tests, which have a
 TEST_OBJECTS := $(patsubst %.c,$(BUILD)/%.o,$(wildcard tests/*.c))
 BENCH_OBJECTS := $(patsubst %.c,$(BUILD)/%.o,$(wildcard bench/*.c))
 
-.PHONY: all lib install test exercise gradcheck bench bench-compare bench-instructions ml-100k size \
-        floors clean
+.PHONY: all lib install test coverage exercise gradcheck bench bench-compare bench-instructions \
+        ml-100k size floors clean
 .SECONDARY:
 all: ncf
 
@@ -90,6 +91,9 @@ ifndef SANITIZE
 	@CC="$(CC)" MAKE="$(MAKE)" sh tests/install.sh $(BUILD)
 	@sh tests/report.sh $(BUILD)
 endif
+
+coverage:
+	@MAKE="$(MAKE)" sh tests/covered.sh $(BUILD)/coverage
 
 $(BUILD)/write-large: $(BUILD)/tests/pictures/write_large.o $(BUILD)/tests/picture_samples.o \
                         $(CLI_PARTS) $(ARCHIVES)

@@ -41,12 +41,18 @@ void read_text(const char *path, char *text)
 
 int ncf(const char *format, ...)
 {
-    char arguments[2048], command[8192];
+    char arguments[2048];
     va_list list;
     va_start(list, format);
     vsnprintf(arguments, sizeof arguments, format, list);
     va_end(list);
-    snprintf(command, sizeof command, "'%s' %s >out 2>err", program, arguments);
+    return ncf_after("", arguments);
+}
+
+int ncf_after(const char *words, const char *arguments)
+{
+    char command[8192];
+    snprintf(command, sizeof command, "%s '%s' %s >out 2>err", words, program, arguments);
     const int status = system(command);
     read_text("out", out);
     read_text("err", err);

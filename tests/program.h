@@ -18,6 +18,8 @@ void read_text(const char *path, char *text); /* into (1 << 16) bytes */
 
 /* Run "ncf ARGUMENTS"; gives the exit status. */
 int ncf(const char *format, ...) TG_PRINTF(1, 2);
+/* The same behind other words for the shell: "NAME=VALUE", "ulimit -f 1;". */
+int ncf_after(const char *words, const char *arguments);
 extern char out[1 << 16], err[1 << 16]; /* what the last run printed */
 
 int lines(const char *text);

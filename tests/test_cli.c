@@ -272,6 +272,24 @@ Test(cli, save__leaves_the_old_file_whole_on_failure)
     }
 }
 
+/* A file may have 64 blocks of 512 bytes here: enough for some hundred lines. */
+Test(cli, log__that_cannot_grow_is_a_failure)
+{
+    write_ratings("r");
+    const int status = ncf_after("trap '' XFSZ; ulimit -f 64;", "--data r --quiet --model gmf "
+                                 SMALL "--epochs 1000 --batch-size 400 --log log");
+    expect_complaint(status, 1, "log: File too large");
+}
+
+Test(cli, kernels__that_are_not_there_are_named)
+{
+    cr_expect_eq(ncf_after("TAPEGRAD_KERNELS=abacus", "--epochs 1 --quiet"), 1);
+    EXPECT_PARTS(err, "tapegrad: TAPEGRAD_KERNELS=abacus: expected one of ", " portable",
+                 " on this machine\n");
+    cr_expect_eq(lines(err), 1, "%s", err);
+    cr_expect_str_empty(out);
+}
+
 Test(cli, stdout__full_is_a_failure)
 {
     if (access("/dev/full", W_OK) != 0)

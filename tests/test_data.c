@@ -421,6 +421,17 @@ Test(loader, shuffle__is_a_function_of_seed_and_epoch)
     tg_dataset_release(&d);
 }
 
+Test(loader, shuffle__of_too_many_rows_is_named)
+{
+    tg_set_misuse(TG_MISUSE_RETURN);
+    tg_tensor *x;
+    const tg_dataset endless = {.count = INT64_C(1) << 32}; /* without columns, which it would read */
+    tg_loader *loader = tg_loader_new(&endless, 2, .shuffle = true);
+    expect_misuse("loader: 4294967296 rows; at most 2^32 - 1 can be shuffled");
+    cr_expect_not(tg_loader_next_at(TG_HERE, loader, (tg_tensor **const[]){&x}, 0));
+    tg_loader_free(loader);
+}
+
 Test(loader, next__misuse_is_named)
 {
     tg_set_misuse(TG_MISUSE_RETURN);

@@ -23,6 +23,8 @@ Test(hooks, retain_grad__keeps_the_gradient_of_a_result)
     tg_set_misuse(TG_MISUSE_RETURN);
     tg_retain_grad(tg_scalar(TG_F64, 1));
     expect_misuse("retain_grad: the tensor requires no gradient");
+    tg_register_hook(tg_scalar(TG_F64, 1), NULL, NULL);
+    expect_misuse("register_hook: the tensor requires no gradient");
     tg_step_end();
     tg_free(x);
 }
@@ -290,6 +292,28 @@ Test(hooks, op__of_a_program_has_gradients_of_both_orders)
     tg_gradcheck_report report;
     cr_expect(tg_gradcheck(cube, NULL, &x, 1, 1e-6, &report), "%s", report.message);
     cr_expect(tg_gradgradcheck(cube, NULL, &x, 1, 1e-5, &report), "%s", report.message);
+    tg_free(x);
+}
+
+static void no_backward(const tg_node *n, tg_tensor *g, tg_tensor **dx)
+{
+    (void)n, (void)g, (void)dx;
+}
+
+static const tg_op lazy = {
+    .name = "lazy", .arity = 1, .forward = cube_forward, .backward = no_backward};
+
+Test(hooks, op__of_a_program_that_does_not_keep_to_the_rules_is_named)
+{
+    tg_set_misuse(TG_MISUSE_RETURN);
+    tg_tensor *x = scalar_leaf(3);
+    tg_step_begin();
+    tg_apply(TG_HERE, &tg_op_cube, 2, (tg_tensor *[]){x, x}, NULL, 0);
+    expect_misuse("cube: 2 operands; 1 expected");
+    tg_backward(tg_apply(TG_HERE, &lazy, 1, &x, NULL, 0));
+    expect_misuse("lazy: its rule gave no gradient for operand 0");
+    cr_expect_null(x->grad);
+    tg_step_end();
     tg_free(x);
 }
 

@@ -1,12 +1,10 @@
 /* Layers in sequence, initialisers, what is done to whole modules, and .npy files. */
-#include <criterion/criterion.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 #include <unistd.h>
 
-#include "tapegrad.h"
+#include "tests/helpers.h"
 
 static tg_sequential *small_net(void)
 {
@@ -67,6 +65,18 @@ Test(layers, embedding_bag__is_the_sum_or_mean_of_rows)
         tg_step_end();
         tg_module_free(&m->base);
     }
+}
+
+Test(layers, sequential__of_too_many_is_named)
+{
+    void *layer[17];
+    for (int i = 0; i < 17; i++)
+        layer[i] = tg_dropout_new(0.5);
+    tg_set_misuse(TG_MISUSE_RETURN);
+    tg_sequential *net = tg_sequential_of(TG_HERE, layer, 17);
+    expect_misuse("sequential: 17 layers; at most 16 are possible");
+    cr_expect_eq(net->base.nchildren, 16);
+    tg_module_free(&net->base);
 }
 
 Test(layers, sequential__has_gradients_of_both_orders)
@@ -199,6 +209,18 @@ Test(layers, init__draws_the_standard_deviation)
     tg_free(w);
 }
 
+Test(layers, init__of_what_is_no_matrix_is_named)
+{
+    tg_set_misuse(TG_MISUSE_RETURN);
+    tg_tensor *w = tg_owned(TG_F64, 3);
+    tg_fill(w, 7);
+    tg_kaiming_normal(w);
+    expect_misuse("kaiming_normal: a weight of two dimensions, (out, in), expected");
+    tg_xavier_uniform(w);
+    expect_misuse("xavier_uniform: a weight of two dimensions, (out, in), expected");
+    tg_free(w);
+}
+
 /* ---- .npy ------------------------------------------------------------------------------------ */
 
 static char path[64];
@@ -262,19 +284,43 @@ Test(npy, load__reads_both_orders_of_numpy, .init = make_path)
     unlink(path);
 }
 
+Test(npy, save__takes_ordinary_tensors_alone, .init = make_path)
+{
+    tg_set_misuse(TG_MISUSE_RETURN);
+    tg_step_begin();
+    tg_tensor *sparse = tg_scatter_rows(tg_zeros(TG_F32, 0, 3), tg_zeros(TG_I64, 0), 4);
+    tg_tensor *none[] = {sparse, tg_view(tg_zeros(TG_F32, 2), 3)};
+    for (int i = 0; i < 2; i++) {
+        tg_clear_error();
+        cr_expect_eq(tg_npy_save(path, none[i]), TG_EMISUSE);
+        expect_misuse(": an ordinary tensor expected");
+    }
+    tg_step_end();
+    unlink(path);
+}
+
 Test(npy, load__refuses_other_files, .init = make_path)
 {
     tg_tensor other, *t = &other;
     cr_expect_eq(tg_npy_load("/nowhere/x.npy", &t), TG_EIO);
     cr_expect_null(t);
-    static const char *const bad[] = {
-        "", "PK\x03\x04 this is another kind of file", "\x93NUMPY\x01",
-        "\x93NUMPY\x01\x01\x10\x10{'descr'",
-        "\x93NUMPY\x01\x01\x01\x01                        "};
-    for (int i = 0; i < 5; i++) {
-        write_bytes(bad[i], strlen(bad[i]));
-        cr_expect_eq(tg_npy_load(path, &t), TG_EFORMAT, "%d", i);
+    static const struct {
+        size_t size;
+        const char *bytes, *message;
+    } bad[] = {
+        {0, "", "does not begin as a file of numpy.save does"},
+        {30, "PK\x03\x04 this is another kind of file", "does not begin as"},
+        {7, "\x93NUMPY\x01", "does not begin as"},
+        {17, "\x93NUMPY\x01\0\x10\0{'descr'", "the header is cut short or too long"},
+        {10, "\x93NUMPY\x01\0\x01\x10", "the header is cut short or too long"},
+        {14, "\x93NUMPY\x01\0\x04\0    ", "header     ; expected <f4, <f8 or <i8 and a shape"},
+    };
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+        write_bytes(bad[i].bytes, bad[i].size);
+        cr_expect_eq(tg_npy_load(path, &t), TG_EFORMAT, "%zu", i);
         cr_expect_eq(strncmp(tg_last_error()->message, path, strlen(path)), 0);
+        cr_expect_not_null(strstr(tg_last_error()->message, bad[i].message), "%s",
+                           tg_last_error()->message);
     }
     static const char *const headers[] = {
         "{'descr': '<c8', 'fortran_order': False, 'shape': (1,), }",

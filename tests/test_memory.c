@@ -3,6 +3,7 @@
 
 #include "models/ncf.h"
 #include "tapegrad.h"
+#include "tensor/tensor-internal.h"
 #include "tests/allocations.h"
 
 #ifdef ALLOCATIONS_COUNTED
@@ -111,3 +112,8 @@ Test(memory, step__asks_malloc_for_nothing_once_warm)
     cr_skip_test("calls of malloc cannot be counted with this C library or sanitizer");
 }
 #endif
+
+Test(memory, bookkeeping__without_memory_ends_the_program, .exit_code = 1)
+{
+    tg_step_memory(SIZE_MAX / 2);
+}

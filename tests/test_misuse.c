@@ -307,3 +307,15 @@ Test(misuse, numbers__that_fit_no_size_are_named)
     }
     tg_step_end();
 }
+
+Test(misuse, operands__that_are_none_or_too_deep_are_named)
+{
+    const int64_t n = 0;
+    tg_set_misuse(TG_MISUSE_RETURN);
+    tg_step_begin();
+    tg_tensor *x = zeros(TG_SHAPE(2, 3)), *none[] = {NULL};
+    NAMED(tg_cat_at(TG_HERE, 0, none, 0));
+    NAMED(tg_stack_at(TG_HERE, 0, none, 0));
+    NAMED(tg_embedding(x, tg_zeros(TG_I64, 1, 1, 1, 1, 1, 1, 1, 1)));
+    tg_step_end();
+}

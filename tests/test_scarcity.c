@@ -265,7 +265,8 @@ Test(scarcity, train__of_ratings)
 {
     refuse_each(train_command, "--data r " QUICK "--model gmf --validation 0.2 --titles titles "
                                "--save model --log log --checkpoint checkpoint", 1);
-    refuse_each(train_command, "--data r " QUICK "--preset best --save model", 1);
+    refuse_each(train_command, "--data r --split kfold:3 --fold 1 " QUICK "--preset best "
+                               "--validation 0.2 --save model", 1);
 }
 
 Test(scarcity, train__of_rankings)

@@ -159,6 +159,13 @@ Test(tape, tensor__of_an_ended_step_is_named)
     tg_step_end();
 }
 
+Test(tape, step_end__without_a_step_is_named)
+{
+    tg_set_misuse(TG_MISUSE_RETURN);
+    tg_step_end();
+    expect_misuse("step: no step is open; tg_step_begin expected before");
+}
+
 Test(tape, steps__nest)
 {
     tg_tensor *x = scalar_leaf(2);

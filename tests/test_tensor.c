@@ -36,6 +36,12 @@ Test(tensor, elements__by_index)
     cr_expect_eq(tg_get(tg_zeros(TG_I64, 3), 2), 0);
 }
 
+/* Row-sparse (4, 3). */
+static tg_tensor *no_rows(void)
+{
+    return tg_scatter_rows(tg_zeros(TG_F32, 0, 3), tg_zeros(TG_I64, 0), 4);
+}
+
 Test(tensor, elements__misuse_is_named)
 {
     tg_tensor *x = tg_from(TG_F32, six, 2, 3);
@@ -49,6 +55,14 @@ Test(tensor, elements__misuse_is_named)
     expect_misuse("[2, 3]");
     cr_expect(isnan(tg_get(NULL, 0)));
     expect_misuse("NULL");
+    cr_expect(isnan(tg_get(no_rows(), 0, 0)));
+    expect_misuse("get: the tensor is row-sparse: take tg_to_dense first");
+    tg_fill_uniform(tg_zeros(TG_I64, 2), 0, 1);
+    expect_misuse("fill: i64; f32 or f64 expected");
+    tg_fill_normal(tg_zeros(TG_I64, 2), 0, 1);
+    expect_misuse("fill: i64; f32 or f64 expected");
+    tg_set_default_dtype(TG_I64);
+    expect_misuse("dtype: i64; f32 or f64 expected");
 }
 
 Test(tensor, shape__sizes_and_text)
@@ -72,7 +86,11 @@ Test(tensor, shape__misuse_is_named)
     cr_expect(tg_is_error(tg_zeros(TG_F32, 1, 1, 1, 1, 1, 1, 1, 1, 1)));
     expect_misuse("9");
     cr_expect(tg_is_error(tg_zeros(TG_F32, INT64_MAX / 2, 8)));
-    tg_clear_error();
+    expect_misuse("more elements than memory can hold");
+    cr_expect_eq(tg_size(tg_zeros(TG_F32, 2), 1), 0);
+    expect_misuse("size: [2] has no dimension 1");
+    cr_expect_eq(tg_size(tg_zeros(TG_F32, 2), -2), 0);
+    expect_misuse("size: [2] has no dimension -1");
 }
 
 Test(tensor, views__share_data)
@@ -111,6 +129,8 @@ Test(tensor, copy__between_strides_and_dtypes)
         }
     tg_copy(tg_zeros(TG_F32, 2, 3), tg_zeros(TG_F32, 3, 2));
     expect_misuse("[2, 3]");
+    tg_copy(tg_zeros(TG_F32, 4, 3), no_rows());
+    expect_misuse("copy: a row-sparse tensor: take tg_to_dense first");
 }
 
 Test(tensor, retain__is_the_way_out_of_a_step)
@@ -125,6 +145,8 @@ Test(tensor, retain__is_the_way_out_of_a_step)
     tg_step_end();
     tg_free(kept);
     tg_free(NULL);
+    cr_expect(tg_is_error(tg_retain(no_rows())));
+    expect_misuse("retain: the tensor is row-sparse: take tg_to_dense first");
 }
 
 Test(tensor, memory__is_aligned_to_cache_lines)
