@@ -1,5 +1,6 @@
 /* Memory: once warm, no training step asks malloc for anything, so none can leak or grow. */
 #include <criterion/criterion.h>
+#include <criterion/redirect.h>
 
 #include "models/ncf.h"
 #include "tapegrad.h"
@@ -115,5 +116,6 @@ Test(memory, step__asks_malloc_for_nothing_once_warm)
 
 Test(memory, bookkeeping__without_memory_ends_the_program, .exit_code = 1)
 {
+    cr_redirect_stderr();
     tg_step_memory(SIZE_MAX / 2);
 }

@@ -51,8 +51,6 @@ static bool read_cuts(settings *s)
 
 static int check_settings(settings *s)
 {
-    if (!s->load)
-        return usage_error("evaluate needs --load FILE");
     if (!s->ranking)
         s->ranking = s->negatives_file ? "sampled" : "full";
     const bool is_sampled = strcmp(s->ranking, "sampled") == 0;
@@ -279,23 +277,22 @@ int evaluate_command(int argc, char **argv)
                      "Say how well a model predicts test ratings, and where it ranks what users "
                      "went for; beside it\nstand predictors that need no model.",
                      table, sizeof table / sizeof *table, NULL};
-    const char *operand;
-    const parsed p = parse_options(&u, argc, argv, &operand);
-    if (p != PARSED)
-        return p == PARSED_HELP ? EXIT_DONE : EXIT_USAGE;
-    const int wrong = check_settings(&s);
-    if (wrong != EXIT_DONE)
-        return wrong;
+    int status;
+    if (!parse_options(&u, 1, argc, argv, NULL, &status))
+        return status;
+    status = check_settings(&s);
+    if (status != EXIT_DONE)
+        return status;
     tg_set_num_threads((int)s.threads);
     recommender r;
     asked test = {0};
     if (recommender_load(&r, s.load) != TG_OK)
         return say_last_error();
     tg_module_train(r.module, false);
-    tg_status status = s.test ? asked_read_ratings(&test, &r, s.test) : TG_OK;
-    if (status == TG_OK)
-        status = evaluate(&s, &r, &test);
+    if ((s.test && asked_read_ratings(&test, &r, s.test) != TG_OK) ||
+        evaluate(&s, &r, &test) != TG_OK)
+        status = say_last_error();
     asked_release(&test);
     recommender_release(&r);
-    return status == TG_OK ? EXIT_DONE : say_last_error();
+    return status;
 }

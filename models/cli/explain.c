@@ -159,16 +159,13 @@ int explain_command(int argc, char **argv)
                      "apart from a typical user's (Hu, Koren and Volinsky 2008, section 5). What\n"
                      "that leaves of the prediction is shown as not explained.",
                      table, sizeof table / sizeof *table, NULL};
-    const char *operand;
-    const parsed p = parse_options(&u, argc, argv, &operand);
-    if (p != PARSED)
-        return p == PARSED_HELP ? EXIT_DONE : EXIT_USAGE;
-    if (!load || !user || !item)
-        return usage_error("explain needs --load FILE, --user ID and --item ID|TITLE");
+    int status;
+    if (!parse_options(&u, 3, argc, argv, NULL, &status))
+        return status;
     recommender r;
     if (recommender_load(&r, load) != TG_OK)
         return say_last_error();
-    const int status = find_and_explain(&r, user, item, n, as_json);
+    status = find_and_explain(&r, user, item, n, as_json);
     recommender_release(&r);
     return status;
 }

@@ -78,18 +78,15 @@ int export_command(int argc, char **argv)
                      "Write the vectors of all users or items, those of a model's several tables "
                      "beside each other;\nstandard error says which columns are which table's.",
                      table, sizeof table / sizeof *table, NULL};
-    const char *operand;
-    const parsed p = parse_options(&u, argc, argv, &operand);
-    if (p != PARSED)
-        return p == PARSED_HELP ? EXIT_DONE : EXIT_USAGE;
-    if (!s.load)
-        return usage_error("export needs --load FILE");
+    int status;
+    if (!parse_options(&u, 1, argc, argv, NULL, &status))
+        return status;
     if (!s.out && strcmp(s.format, "npy") == 0)
         return usage_error("--format npy needs --out FILE");
     recommender r;
     if (recommender_load(&r, s.load) != TG_OK)
         return say_last_error();
-    const int status = write_vectors(&s, &r);
+    status = write_vectors(&s, &r);
     recommender_release(&r);
     return status;
 }

@@ -109,12 +109,9 @@ int info_command(int argc, char **argv)
     const usage u = {"ncf info --load FILE [--json]",
                      "Print what a model is, what it was trained on and how, and how that went.",
                      table, sizeof table / sizeof *table, NULL};
-    const char *operand;
-    const parsed p = parse_options(&u, argc, argv, &operand);
-    if (p != PARSED)
-        return p == PARSED_HELP ? EXIT_DONE : EXIT_USAGE;
-    if (!load)
-        return usage_error("info needs --load FILE");
+    int status;
+    if (!parse_options(&u, 1, argc, argv, NULL, &status))
+        return status;
     recommender r;
     if (recommender_load(&r, load) != TG_OK)
         return say_last_error();
@@ -123,5 +120,5 @@ int info_command(int argc, char **argv)
     else
         print_text(&r);
     recommender_release(&r);
-    return EXIT_DONE;
+    return status;
 }

@@ -122,14 +122,9 @@ static int parse_option(const usage *u, int argc, char **argv)
     return 0;
 }
 
-static void print_help(const usage *u);
-
-parsed parse_options(const usage *u, int argc, char **argv, const char **operand)
+/* False after a mistake. */
+static bool parse_words(const usage *u, int argc, char **argv, const char **operand)
 {
-    *operand = NULL;
-    for (int i = 0; i < argc; i++)
-        if (strcmp(argv[i], "--help") == 0 || strcmp(argv[i], "-h") == 0)
-            return print_help(u), PARSED_HELP;
     for (int i = 0, words; i < argc; i += words) {
         words = 1;
         if (argv[i][0] == '-' && argv[i][1] != '\0') {
@@ -141,9 +136,36 @@ parsed parse_options(const usage *u, int argc, char **argv, const char **operand
             words = 0;
         }
         if (!words)
-            return PARSED_WRONG;
+            return false;
     }
-    return PARSED;
+    return true;
+}
+
+static int say_needed(const usage *u, int needed);
+static void print_help(const usage *u);
+
+static bool has_all(const usage *u, int needed)
+{
+    while (needed > 0 && *(const char **)u->option[needed - 1].value)
+        needed--;
+    return needed == 0;
+}
+
+bool parse_options(const usage *u, int needed, int argc, char **argv, const char **operand,
+                   int *status)
+{
+    const char *word = NULL;
+    *status = EXIT_DONE;
+    for (int i = 0; i < argc; i++)
+        if (strcmp(argv[i], "--help") == 0 || strcmp(argv[i], "-h") == 0)
+            return print_help(u), false;
+    if (!parse_words(u, argc, argv, &word))
+        *status = EXIT_USAGE;
+    else if (!has_all(u, needed))
+        *status = say_needed(u, needed);
+    if (operand)
+        *operand = word;
+    return *status == EXIT_DONE;
 }
 
 /* ---- help and settings ----------------------------------------------------------------------- */
@@ -180,6 +202,19 @@ static const char *format_left(const option *o, char text[LEFT_SIZE])
     const char *operand = o->kind == OPTION_CHOICE ? "NAME" : o->operand ? o->operand : "";
     snprintf(text, LEFT_SIZE, "%s%s%s%s", dashes(o), o->name, *operand ? " " : "", operand);
     return text;
+}
+
+/* "explain needs --load FILE, --user ID and --item ID|TITLE" */
+static int say_needed(const usage *u, int needed)
+{
+    const char *command = u->synopsis + strlen("ncf ");
+    char list[4 * LEFT_SIZE] = "", left[LEFT_SIZE];
+    for (int i = 0; i < needed; i++) {
+        const size_t length = strlen(list);
+        snprintf(list + length, sizeof list - length, "%s%s",
+                 i == 0 ? "" : i + 1 < needed ? ", " : " and ", format_left(&u->option[i], left));
+    }
+    return usage_error("%.*s needs %s", (int)strcspn(command, " "), command, list);
 }
 
 /* A text whose further lines begin at the column `indent`. */
@@ -277,15 +312,15 @@ char *settings_next(char **rest)
     return word;
 }
 
-parsed parse_settings(const usage *u, char *words)
+bool parse_settings(const usage *u, char *words)
 {
     enum { WORDS = 128 };
     char *word[WORDS];
     int count = 0;
     while (count < WORDS && (word[count] = settings_next(&words)))
         count++;
-    const char *operand;
-    return parse_options(u, count, word, &operand);
+    const char *operand = NULL;
+    return parse_words(u, count, word, &operand);
 }
 
 void print_settings(const usage *u, const char *command)

@@ -41,19 +41,20 @@ typedef struct usage {
     const char *operand; /* what the one word that is no option may be, or NULL */
 } usage;
 
-typedef enum parsed { PARSED, PARSED_HELP, PARSED_WRONG } parsed;
-
-/* Set the options' values from `--name value`, `--name=value`, `--name`, `-n value`; *operand is
- * the word that is no option, or NULL. --help prints the help on stdout (PARSED_HELP). A mistake is
- * said on stderr in one line (PARSED_WRONG). */
-parsed parse_options(const usage *u, int argc, char **argv, const char **operand);
+/* Set the options' values from `--name value`, `--name=value`, `--name`, `-n value`; *operand
+ * becomes the word that is no option, or NULL. The first `needed` options are texts that must be
+ * given. False where nothing else is to be done, with the exit status: --help printed the help on
+ * stdout, or a mistake was said on stderr in one line. */
+bool parse_options(const usage *u, int needed, int argc, char **argv, const char **operand,
+                   int *status);
 
 /* The words that would set the first `count` options as they are, as one types them in a shell, but
  * for those that are off; the caller frees them. NULL where there is no memory. */
 char *format_settings(const usage *u, int count);
 
-/* Set the options' values from such words, which are cut in pieces and must outlive the values. */
-parsed parse_settings(const usage *u, char *words);
+/* Set the options' values from such words, which are cut in pieces and must outlive the values.
+ * False after a mistake, which was said. */
+bool parse_settings(const usage *u, char *words);
 
 /* Cut the next one of such words off, without quotes; NULL after the last one. */
 char *settings_next(char **rest);

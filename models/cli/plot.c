@@ -14,8 +14,6 @@ typedef struct settings {
 
 static int check_settings(settings *s)
 {
-    if (!s->load || !s->out)
-        return usage_error("plot needs --load FILE and --out FILE");
     if ((s->of || s->method) && strcmp(s->what, "embeddings") != 0)
         return usage_error("%s is for --what embeddings, not for %s", s->of ? "--of" : "--method",
                            s->what);
@@ -71,6 +69,7 @@ int plot_command(int argc, char **argv)
     settings s = {.what = "curves", .min_ratings = MAP_MIN_RATINGS, .seed = 10};
     const option table[] = {
         {"load", OPTION_TEXT, &s.load, "FILE", "the model, as saved by train --save", 0, 0},
+        {"out", OPTION_TEXT, &s.out, "FILE", "where to; - is standard output", 0, 0},
         {"what", OPTION_CHOICE, &s.what, "curves|embeddings",
          "how training went, epoch by epoch; or a map\nof the vectors that similar compares", 0, 0},
         {"of", OPTION_CHOICE, &s.of, "user|item", "of embeddings: whose [item]", 0, 0},
@@ -81,7 +80,6 @@ int plot_command(int argc, char **argv)
          "of embeddings: those with at least N training ratings", 0, 1e9},
         {"seed", OPTION_INT, &s.seed, "N", "of t-SNE", 0, 1e15},
         {"threads", OPTION_INT, &s.threads, "N", "0: one a physical core", 0, 1024},
-        {"out", OPTION_TEXT, &s.out, "FILE", "where to; - is standard output", 0, 0},
     };
     const usage u = {"ncf plot --load FILE --out FILE.svg [OPTION...]",
                      "Draw a model as SVG, light or dark as the reader prefers. On a map a point "
@@ -89,11 +87,10 @@ int plot_command(int argc, char **argv)
                      "where the model knows these, and else, as\nusers, of their number of "
                      "training ratings.",
                      table, sizeof table / sizeof *table, NULL};
-    const char *operand;
-    const parsed p = parse_options(&u, argc, argv, &operand);
-    if (p != PARSED)
-        return p == PARSED_HELP ? EXIT_DONE : EXIT_USAGE;
-    int status = check_settings(&s);
+    int status;
+    if (!parse_options(&u, 2, argc, argv, NULL, &status))
+        return status;
+    status = check_settings(&s);
     if (status != EXIT_DONE)
         return status;
     tg_set_num_threads((int)s.threads);

@@ -62,20 +62,16 @@ int predict_command(int argc, char **argv)
                      "training ratings. A model trained for ranking gives a\nscore: the higher, "
                      "the more the user may like it.",
                      table, sizeof table / sizeof *table, "PAIRS"};
-    const parsed p = parse_options(&u, argc, argv, &path);
-    if (p != PARSED)
-        return p == PARSED_HELP ? EXIT_DONE : EXIT_USAGE;
-    if (!load)
-        return usage_error("predict needs --load FILE");
+    int status;
+    if (!parse_options(&u, 1, argc, argv, &path, &status))
+        return status;
     recommender r;
     asked a;
     if (recommender_load(&r, load) != TG_OK)
         return say_last_error();
-    tg_status status = asked_read_pairs(&a, &r, path ? path : "-");
-    if (status == TG_OK) {
-        status = predict(&a, &r, as_json);
-        asked_release(&a);
-    }
+    if (asked_read_pairs(&a, &r, path ? path : "-") != TG_OK || predict(&a, &r, as_json) != TG_OK)
+        status = say_last_error();
+    asked_release(&a);
     recommender_release(&r);
-    return status == TG_OK ? EXIT_DONE : say_last_error();
+    return status;
 }

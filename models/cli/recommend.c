@@ -235,19 +235,17 @@ int recommend_command(int argc, char **argv)
                      "the training ratings, in the order of\nwhat they were before. Users of "
                      "--ratings are fitted to their ratings there, without changing the\nmodel.",
                      table, sizeof table / sizeof *table, NULL};
-    const char *operand;
-    const parsed p = parse_options(&u, argc, argv, &operand);
-    if (p != PARSED)
-        return p == PARSED_HELP ? EXIT_DONE : EXIT_USAGE;
-    if (!s.load)
-        return usage_error("recommend needs --load FILE");
+    int status;
+    if (!parse_options(&u, 1, argc, argv, NULL, &status))
+        return status;
     if (!!s.user + !!s.users + !!s.ratings != 1)
         return usage_error("recommend needs one of --user ID, --users all|FILE and --ratings FILE");
     recommender r;
     if (recommender_load(&r, s.load) != TG_OK)
         return say_last_error();
-    int status = s.user && find_user(&r, s.user) < 0 ? EXIT_FAILED : EXIT_DONE;
-    if (status == EXIT_DONE && recommend(&s, &r) != TG_OK)
+    if (s.user && find_user(&r, s.user) < 0)
+        status = EXIT_FAILED;
+    else if (recommend(&s, &r) != TG_OK)
         status = say_last_error();
     recommender_release(&r);
     return status;

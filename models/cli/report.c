@@ -159,12 +159,9 @@ int report_command(int argc, char **argv)
                      "learning curves, a map of\nthe items to search, recommendations for some "
                      "users, settings.",
                      table, sizeof table / sizeof *table, NULL};
-    const char *operand;
-    const parsed p = parse_options(&u, argc, argv, &operand);
-    if (p != PARSED)
-        return p == PARSED_HELP ? EXIT_DONE : EXIT_USAGE;
-    if (!s.load || !s.out)
-        return usage_error("report needs --load FILE and --out FILE");
+    int status;
+    if (!parse_options(&u, 2, argc, argv, NULL, &status))
+        return status;
     tg_set_num_threads((int)s.threads);
     return run(&s);
 }

@@ -88,18 +88,16 @@ int similar_command(int argc, char **argv)
                      "those that the model multiplies with a\nuser's; mlp and simplecf have none, "
                      "and the inputs of their networks say less.",
                      table, sizeof table / sizeof *table, NULL};
-    const char *operand;
-    const parsed p = parse_options(&u, argc, argv, &operand);
-    if (p != PARSED)
-        return p == PARSED_HELP ? EXIT_DONE : EXIT_USAGE;
-    if (!load || !text)
-        return usage_error("similar needs --load FILE and --item ID|TITLE");
+    int status;
+    if (!parse_options(&u, 2, argc, argv, NULL, &status))
+        return status;
     recommender r;
     if (recommender_load(&r, load) != TG_OK)
         return say_last_error();
     const int64_t item = find_item(&r, text);
-    int status = item < 0 ? EXIT_FAILED : EXIT_DONE;
-    if (status == EXIT_DONE && find_similar(&r, item, n, min_ratings, as_json) != TG_OK)
+    if (item < 0)
+        status = EXIT_FAILED;
+    else if (find_similar(&r, item, n, min_ratings, as_json) != TG_OK)
         status = say_last_error();
     recommender_release(&r);
     return status;

@@ -104,15 +104,14 @@ static int check_settings(train_settings *s)
 
 /* The words of a preset or of a checkpoint, then those of the command line again, which replace
  * them. */
-static parsed parse_again(const usage *u, train_settings *s, int argc, char **argv)
+static bool parse_again(const usage *u, train_settings *s, int argc, char **argv)
 {
-    const char *operand;
+    int status;
     const train_settings old = *s;
     *s = defaults;
     s->given = old.given;
     s->from = old.from;
-    const parsed p = parse_settings(u, s->given);
-    return p == PARSED ? parse_options(u, argc, argv, &operand) : p;
+    return parse_settings(u, s->given) && parse_options(u, 0, argc, argv, NULL, &status);
 }
 
 static int no_memory(void)
@@ -134,7 +133,7 @@ static int read_given(const usage *u, train_settings *s, int argc, char **argv)
                               : preset_words(s->preset));
     if (!s->given)
         return no_memory();
-    if (parse_again(u, s, argc, argv) != PARSED)
+    if (!parse_again(u, s, argc, argv))
         return EXIT_USAGE;
     if (resumed) /* the checkpoint has the weights */
         s->load = s->init_gmf = s->init_mlp = NULL;
@@ -145,12 +144,11 @@ static int read_given(const usage *u, train_settings *s, int argc, char **argv)
 static int read_all(const usage *u, int deciding, train_settings *s, int argc, char **argv,
                     bool *done)
 {
-    const char *operand;
-    const parsed p = parse_options(u, argc, argv, &operand);
-    *done = p != PARSED;
+    int status;
+    *done = !parse_options(u, 0, argc, argv, NULL, &status);
     if (*done)
-        return p == PARSED_HELP ? EXIT_DONE : EXIT_USAGE;
-    int status = read_given(u, s, argc, argv);
+        return status;
+    status = read_given(u, s, argc, argv);
     if (status == EXIT_DONE)
         status = check_settings(s);
     if (status != EXIT_DONE)
