@@ -263,9 +263,10 @@ Test(cli, load__goes_on_from_the_same_weights)
 Test(cli, save__leaves_the_old_file_whole_on_failure)
 {
     write_ratings("r");
-    expect_complaint(ncf("train --data r --quiet --save nowhere/m"), 1, "nowhere/m: No such file");
-    expect_complaint(ncf("train --data r --quiet --save ./"), 1, "./: a folder; expected a file");
-    expect_complaint(ncf("train --data r --quiet --log nowhere/log"), 1, "nowhere/log: No such");
+    EXPECT_COMPLAINTS(1,
+        {"train --data r --quiet --save nowhere/m", "nowhere/m: No such file"},
+        {"train --data r --quiet --save ./", "./: a folder; expected a file"},
+        {"train --data r --quiet --log nowhere/log", "nowhere/log: No such"});
     if (access("/dev/full", W_OK) == 0) {
         const int status = ncf("train --data r --quiet " SMALL "--log /dev/full");
         expect_complaint(status, 1, "/dev/full: No space left on device");
@@ -410,12 +411,13 @@ Test(cli, data__mistakes_are_named)
     write_text("empty", "");
     write_text("letter", "1 2 3\n1 2 x\n");
     write_text("one", "1 2 3\n");
-    expect_complaint(ncf("--data nowhere --quiet"), 1, "nowhere: No such file or directory");
-    expect_complaint(ncf("--data . --quiet"), 1, ".: Is a directory");
-    expect_complaint(ncf("--data empty --quiet"), 1, "empty:1: no rating in the file; expected");
-    expect_complaint(ncf("--data letter --quiet"), 1, "letter:2: rating 'x' is not a number; exp");
-    expect_complaint(ncf("--train r --test letter --quiet"), 1, "letter:2: rating 'x' is not");
-    expect_complaint(ncf("--data one --quiet"), 1, "one: --split random:0.2 leaves 1 ratings");
+    EXPECT_COMPLAINTS(1,
+        {"--data nowhere --quiet", "nowhere: No such file or directory"},
+        {"--data . --quiet", ".: Is a directory"},
+        {"--data empty --quiet", "empty:1: no rating in the file; expected"},
+        {"--data letter --quiet", "letter:2: rating 'x' is not a number; exp"},
+        {"--train r --test letter --quiet", "letter:2: rating 'x' is not"},
+        {"--data one --quiet", "one: --split random:0.2 leaves 1 ratings"});
     expect_complaint(ncf("--data '%s' --quiet", program), 1, ":1: ");
 }
 

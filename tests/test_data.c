@@ -425,7 +425,7 @@ Test(loader, shuffle__of_too_many_rows_is_named)
 {
     tg_set_misuse(TG_MISUSE_RETURN);
     tg_tensor *x;
-    const tg_dataset endless = {.count = INT64_C(1) << 32}; /* without columns, which it would read */
+    const tg_dataset endless = {.count = INT64_C(1) << 32}; /* of no columns: nothing to read */
     tg_loader *loader = tg_loader_new(&endless, 2, .shuffle = true);
     expect_misuse("loader: 4294967296 rows; at most 2^32 - 1 can be shuffled");
     cr_expect_not(tg_loader_next_at(TG_HERE, loader, (tg_tensor **const[]){&x}, 0));

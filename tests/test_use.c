@@ -546,13 +546,14 @@ Test(use, files__mistakes_are_named)
     write_text("n", "100,2\t3\n");
     expect_complaint(ncf("evaluate --load m --negatives-file n"), 1,
                      "n:1: '100,2' is no pair; expected (user,item) and items to rank it among");
-    expect_complaint(ncf("evaluate --load m --negatives-file empty"), 1, "empty: nothing to rank");
-    expect_complaint(ncf("evaluate --load m --negatives-file nowhere"), 1, "nowhere: No such file");
-    expect_complaint(ncf("evaluate --load m --test nowhere"), 1, "nowhere: No such file");
-    expect_complaint(ncf("evaluate --load m --test empty"), 1, "empty:1: no rating in the file");
-    expect_complaint(ncf("recommend --load m --ratings empty"), 1, "empty:1: no rating");
-    expect_complaint(ncf("recommend --load m --users nowhere"), 1, "nowhere: No such file");
-    expect_complaint(ncf("recommend --load m --user 7"), 1, "user '7': not known to the model");
+    EXPECT_COMPLAINTS(1,
+        {"evaluate --load m --negatives-file empty", "empty: nothing to rank"},
+        {"evaluate --load m --negatives-file nowhere", "nowhere: No such file"},
+        {"evaluate --load m --test nowhere", "nowhere: No such file"},
+        {"evaluate --load m --test empty", "empty:1: no rating in the file"},
+        {"recommend --load m --ratings empty", "empty:1: no rating"},
+        {"recommend --load m --users nowhere", "nowhere: No such file"},
+        {"recommend --load m --user 7", "user '7': not known to the model"});
     cr_assert_eq(ncf("recommend --load m --users empty"), 0);
     cr_expect_str_empty(out);
     cr_assert_eq(ncf("predict --load m empty"), 0);
