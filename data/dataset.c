@@ -72,9 +72,10 @@ void *tg_dataset_rows(const tg_dataset *data, int column)
 
 tg_status tg_dataset_add(tg_dataset *data, tg_dtype dtype, tg_shape shape)
 {
-    tg_tensor *column = tg_owned_at(TG_HERE, dtype, shape);
-    if (tg_is_error(column))
-        return tg_failure(TG_ENOMEM, "no memory for a column");
+    char text[TG_SHAPE_TEXT];
+    tg_tensor *column = tg_owned_or_null(dtype, shape);
+    if (!column)
+        return tg_failure(TG_ENOMEM, "no memory for a column %s", tg_shape_format(&shape, text));
     data->owns_columns = true;
     data->column[data->columns++] = column;
     return TG_OK;

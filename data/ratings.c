@@ -3,6 +3,19 @@
 
 #include <stdlib.h>
 
+#include "data/dataset-internal.h"
+
+tg_status tg_dataset_add_ratings(tg_dataset *data, int columns, int64_t rows)
+{
+    static const tg_dtype dtype[] = {
+        [TG_USER] = TG_I64, [TG_ITEM] = TG_I64, [TG_RATING] = TG_F32, [TG_TIMESTAMP] = TG_I64};
+    tg_status status = TG_OK;
+    for (int i = 0; i < columns && status == TG_OK; i++)
+        status = tg_dataset_add(data, dtype[i], TG_SHAPE(rows));
+    data->count = rows;
+    return status;
+}
+
 double tg_ratings_mean(const tg_dataset *ratings)
 {
     const float *rating = tg_dataset_rows(ratings, TG_RATING);

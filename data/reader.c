@@ -150,17 +150,12 @@ static tg_status check_fields(const reader *r, int fields)
 /* What the first row says of the others: how many columns there are. */
 static tg_status begin_rows(reader *r, int fields)
 {
-    static const tg_dtype dtype[COLUMNS] = {TG_I64, TG_I64, TG_F32, TG_I64};
     if (!r->by_name) {
         r->fields = fields;
         for (int i = 0; i < COLUMNS; i++)
             r->place[i] = i < fields ? i : -1;
     }
-    const int columns = r->pairs ? 2 : r->place[TG_TIMESTAMP] < 0 ? 3 : 4;
-    tg_status status = TG_OK;
-    for (int i = 0; i < columns && status == TG_OK; i++)
-        status = tg_dataset_add(r->out, dtype[i], TG_SHAPE(0));
-    return status;
+    return tg_dataset_add_ratings(r->out, r->pairs ? 2 : r->place[TG_TIMESTAMP] < 0 ? 3 : 4, 0);
 }
 
 static tg_status read_row(reader *r, char *const *field)

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "data/dataset-internal.h"
 #include "tensor/random.h"
 
 /* Spreads of the terms of a score: rating by rating they add up to MovieLens' mean of about 3.55
@@ -218,10 +219,9 @@ tg_status tg_synthetic_with(tg_ids *users, tg_ids *items, tg_dataset *ratings,
     tg_status status = truth_new(&t, o);
     if (status != TG_OK)
         return status;
-    *ratings = tg_dataset_of(tg_owned(TG_I64, o.ratings), tg_owned(TG_I64, o.ratings),
-                             tg_owned(TG_F32, o.ratings), tg_owned(TG_I64, o.ratings));
-    /* Where there is no memory, tg_owned has said so. */
-    status = ratings->columns ? draw_ratings(&t, users, items, ratings) : TG_ENOMEM;
+    status = tg_dataset_add_ratings(ratings, TG_TIMESTAMP + 1, o.ratings);
+    if (status == TG_OK)
+        status = draw_ratings(&t, users, items, ratings);
     if (status != TG_OK)
         tg_dataset_release(ratings);
     free(t.values);

@@ -8,6 +8,7 @@
 #include "autograd/autograd.h"
 #include "autograd/ops.h"
 #include "nn/file-internal.h"
+#include "tensor/tensor-internal.h"
 
 /* 6 bytes of magic, 2 of version, 2 of the header's length; then the header, a Python dict. */
 static const unsigned char MAGIC[8] = {0x93, 'N', 'U', 'M', 'P', 'Y', 1, 0};
@@ -65,7 +66,7 @@ static bool parse_shape(const char *s, tg_shape *shape)
     if (!s || *s++ != '(')
         return false;
     shape->ndim = 0;
-    for (;;) {
+    for (double count = 1; count < 0x1p56;) { /* far from an overflow, also of strides */
         s += strspn(s, " ,");
         if (*s == ')')
             return true;
@@ -74,8 +75,10 @@ static bool parse_shape(const char *s, tg_shape *shape)
         if (end == s || size < 0 || shape->ndim == TG_MAX_DIMS)
             return false;
         shape->size[shape->ndim++] = size;
+        count *= size > 0 ? (double)size : 1;
         s = end;
     }
+    return false;
 }
 
 static bool parse_header(const char *text, header *h)
@@ -137,12 +140,13 @@ static tg_status read_file(const char *path, FILE *file, tg_tensor **t)
                           bytes);
     if (h.fortran_order)
         reverse(&h.shape);
-    *t = tg_owned_at("tg_npy_load", h.dtype, h.shape);
-    if (bytes > 0 && !tg_is_error(*t) && fread((*t)->data, (size_t)bytes, 1, file) != 1)
+    *t = tg_owned_or_null(h.dtype, h.shape);
+    if (bytes > 0 && *t && fread((*t)->data, (size_t)bytes, 1, file) != 1)
         return tg_failure(TG_EIO, "%s: cannot be read: %s", path, strerror(errno));
-    if (h.fortran_order)
+    if (h.fortran_order && *t)
         *t = reversed(*t);
-    return tg_is_error(*t) ? tg_failure(TG_ENOMEM, "%s: no memory for its data", path) : TG_OK;
+    return *t && !tg_is_error(*t) ? TG_OK
+                                  : tg_failure(TG_ENOMEM, "%s: no memory for its data", path);
 }
 
 tg_status tg_npy_load(const char *path, tg_tensor **t)

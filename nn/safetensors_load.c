@@ -15,6 +15,7 @@
 #include <sys/stat.h>
 
 #include "nn/file-internal.h"
+#include "tensor/tensor-internal.h"
 
 #define MAX_BYTES 0x1p56 /* more than any machine has, and far from an overflow */
 
@@ -218,8 +219,8 @@ static void read_tensor(reader *r, const record *t)
              t->place[1], r->data_size);
         return;
     }
-    tg_tensor *tensor = tg_owned_at(TG_HERE, (tg_dtype)t->dtype, t->shape);
-    if (tg_is_error(tensor)) {
+    tg_tensor *tensor = tg_owned_or_null((tg_dtype)t->dtype, t->shape);
+    if (!tensor) {
         fail(r, TG_ENOMEM, "%s: no memory for %.80s", r->path, t->name);
         return;
     }

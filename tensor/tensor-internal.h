@@ -44,6 +44,10 @@ bool tg_is_stale(const tg_tensor *t);
 /* A contiguous tensor of the step whose elements are not set; misuse of `op` on a bad shape. */
 tg_tensor *tg_tensor_new(const char *at, const char *op, tg_dtype dtype, tg_shape shape);
 
+/* A zeroed tensor of the caller's, of a valid shape; NULL where there is no memory: tg_owned for
+ * functions that give a status. */
+tg_tensor *tg_owned_or_null(tg_dtype dtype, tg_shape shape);
+
 /* Negative sizes, too many dimensions and more elements than can be addressed are misuse. */
 bool tg_shape_is_valid(const char *at, const char *op, const tg_shape *shape);
 

@@ -254,22 +254,28 @@ static void *zeroed(size_t bytes)
     return data;
 }
 
-tg_tensor *tg_owned_at(const char *at, tg_dtype dtype, tg_shape shape)
+tg_tensor *tg_owned_or_null(tg_dtype dtype, tg_shape shape)
 {
-    if (!tg_shape_is_valid(at, "owned", &shape))
-        return tg_error_tensor();
     const int64_t count = tg_shape_numel(&shape);
     tg_tensor *t = calloc(1, sizeof *t);
-    void *data = zeroed(bytes_of(dtype, count));
+    void *data = count < INT64_C(1) << 60 ? zeroed(bytes_of(dtype, count)) : NULL;
     if (!t || !data) {
         free(t);
         free(data);
-        return no_memory(at, "owned", dtype, &shape);
+        return NULL;
     }
     *t = (tg_tensor){
         .data = data, .dtype = dtype, .shape = shape, .node = -1, .capacity = count};
     tg_contiguous_strides(&shape, t->stride);
     return t;
+}
+
+tg_tensor *tg_owned_at(const char *at, tg_dtype dtype, tg_shape shape)
+{
+    if (!tg_shape_is_valid(at, "owned", &shape))
+        return tg_error_tensor();
+    tg_tensor *t = tg_owned_or_null(dtype, shape);
+    return t ? t : no_memory(at, "owned", dtype, &shape);
 }
 
 void tg_owned_resize(tg_tensor *t, tg_shape shape)

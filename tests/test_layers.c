@@ -329,9 +329,10 @@ Test(npy, load__refuses_other_files, .init = make_path)
         "{'descr': '<f4', 'fortran_order': False, 'shape': (1, 1, 1, 1, 1, 1, 1, 1, 1), }",
         "{'descr': '<f4', 'fortran_order': False, 'shape': (2,), }", /* one is there */
         "{'descr': '<f4', 'fortran_order': False, 'shape': (4294967296, 4294967296), }",
+        "{'descr': '<f4', 'fortran_order': False, 'shape': (0, 4294967296, 4294967296), }",
         "{'descr': '<f4', 'shape': (1,), }",
     };
-    for (int i = 0; i < 7; i++) {
+    for (int i = 0; i < 8; i++) {
         char bytes[256] = "\x93NUMPY\x01";
         const size_t length = strlen(headers[i]);
         bytes[8] = (char)length;
