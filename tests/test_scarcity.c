@@ -251,7 +251,7 @@ Test(scarcity, models__are_used_or_it_is_said)
         {evaluate_command, "--load m --test r --ranking sampled --negatives 2 --threads 1"},
         {evaluate_command, "--load m --negatives-file lists --threads 1"},
         {plot_command, "--load m --out - --threads 1"},
-        {plot_command, "--load m --out - --what embeddings --threads 1"},
+        {plot_command, "--load m --out - --what embeddings --min-ratings 0 --threads 1"},
         {report_command, "--load m --out - --test r --method pca --threads 1"},
     };
     const long loading = refuse_each(info_command, "--load m", 1);
