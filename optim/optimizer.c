@@ -168,11 +168,10 @@ void tg_prefetch_row(const tg_slot *slot, int64_t row)
 {
     enum { LINE = 64 };
     const tg_tensor *t[] = {slot->param, slot->first, slot->second};
-    const int64_t dim = slot->param->shape.size[1];
-    const int64_t line = LINE / (int64_t)tg_dtype_size(slot->param->dtype);
+    const size_t bytes = (size_t)t[0]->shape.size[1] * tg_dtype_size(t[0]->dtype);
     for (int i = 0; i < 3 && t[i]; i++)
-        for (int64_t d = 0; d < dim; d += line)
-            __builtin_prefetch(tg_at(t[i], row * dim + d), 1);
+        for (size_t b = 0; b < bytes; b += LINE)
+            __builtin_prefetch((const char *)t[i]->data + (size_t)row * bytes + b, 1);
 }
 
 /* The rows that the sparse gradient holds, number begin .. end of them. */
