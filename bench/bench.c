@@ -43,8 +43,9 @@ static const struct section {
     bool by_name; /* takes minutes and gigabytes: only where it is asked for */
 } sections[] = {{"products", bench_products, false}, {"adam", bench_adam, false},
                 {"engine", bench_engine, false},     {"parts", bench_parts, false},
-                {"training", bench_training, false}, {"scoring", bench_scoring, false},
-                {"reading", bench_reading, false},   {"growth", bench_growth, true}};
+                {"mlp", bench_mlp, false},           {"training", bench_training, false},
+                {"scoring", bench_scoring, false},   {"reading", bench_reading, false},
+                {"growth", bench_growth, true}};
 
 enum { SECTIONS = sizeof sections / sizeof *sections };
 

@@ -9,6 +9,7 @@ void bench_adam(void);
 void bench_engine(void); /* bench.c */
 void bench_parts(void);  /* parts.c: where the time of a training step goes */
 void bench_training(void); /* training.c */
+void bench_mlp(void);
 void bench_growth(void);
 void bench_scoring(void);
 void bench_reading(void);
