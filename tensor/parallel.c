@@ -116,18 +116,25 @@ static void *worker(void *seen_number)
     return NULL;
 }
 
+/* Kernels keep blocks of matrices on the stack; not every libc gives a thread that much. */
+#define STACK_BYTES (1 << 20)
+
 static void start_workers(void)
 {
+    pthread_attr_t attributes;
+    pthread_attr_init(&attributes);
+    pthread_attr_setstacksize(&attributes, STACK_BYTES);
     while (pool.workers + 1 < pool.wanted) {
         pthread_t thread;
         const uintptr_t seen = (uintptr_t)NUMBER(atomic_load(&pool.ticket));
-        if (pthread_create(&thread, NULL, worker, (void *)seen) != 0) {
+        if (pthread_create(&thread, &attributes, worker, (void *)seen) != 0) {
             pool.wanted = pool.workers + 1; /* go on with those that there are */
-            return;
+            break;
         }
         pthread_detach(thread);
         pool.workers++;
     }
+    pthread_attr_destroy(&attributes);
 }
 
 void tg_parallel_for(int64_t count, int64_t grain,
