@@ -40,7 +40,10 @@ static void leaf_set_sparse(tg_tensor *leaf, const tg_tensor *g)
     tg_owned_resize(buffer->rows, g->rows->shape);
     tg_owned_resize(buffer, TG_SHAPE(count, dim));
     memcpy(buffer->rows->data, g->rows->data, (size_t)count * sizeof(int64_t));
-    memcpy(buffer->data, g->data, (size_t)(count * dim) * tg_dtype_size(leaf->dtype));
+    tg_tensor held = *g;
+    held.rows = NULL;
+    held.shape = buffer->shape;
+    tg_copy_elements(buffer, &held);
     buffer->shape = leaf->shape;
     leaf->grad = buffer;
 }

@@ -1,5 +1,6 @@
 #include <string.h>
 
+#include "tensor/parallel.h"
 #include "tensor/tensor-internal.h"
 
 int64_t tg_element_offset(const tg_tensor *t, int64_t i)
@@ -32,13 +33,14 @@ static void copy_row(int64_t n, size_t size, char *dst, int64_t dst_stride, cons
 /* The shape with neighbouring dimensions joined wherever both tensors run through them with one
  * stride, and without those of size 1. */
 typedef struct walk {
+    const tg_tensor *to, *from;
     int ndim;
     int64_t size[TG_MAX_DIMS], dst[TG_MAX_DIMS], src[TG_MAX_DIMS];
 } walk;
 
 static walk walk_of(const tg_tensor *dst, const tg_tensor *src)
 {
-    walk w = {.ndim = 0};
+    walk w = {dst, src, .ndim = 0};
     for (int d = 0; d < dst->shape.ndim; d++) {
         const int64_t size = dst->shape.size[d];
         if (size == 1)
@@ -56,35 +58,66 @@ static walk walk_of(const tg_tensor *dst, const tg_tensor *src)
         }
     }
     if (w.ndim == 0)
-        w = (walk){1, {1}, {1}, {1}};
+        w = (walk){dst, src, 1, {1}, {1}, {1}};
     return w;
+}
+
+/* Elements begin .. end of a row at the offsets to and from. */
+static void copy_part(const walk *w, int64_t to, int64_t from, int64_t begin, int64_t end)
+{
+    const int inner = w->ndim - 1;
+    const int64_t size = (int64_t)tg_dtype_size(w->to->dtype);
+    to += begin * w->dst[inner];
+    from += begin * w->src[inner];
+    if (w->to->dtype == w->from->dtype)
+        copy_row(end - begin, (size_t)size, (char *)w->to->data + to * size, w->dst[inner],
+                 (const char *)w->from->data + from * size, w->src[inner]);
+    else
+        for (int64_t i = 0; i < end - begin; i++)
+            tg_element_set(w->to, to + i * w->dst[inner],
+                           tg_element(w->from, from + i * w->src[inner]));
+}
+
+static void copy_inner(void *context, int64_t begin, int64_t end)
+{
+    copy_part(context, 0, 0, begin, end);
+}
+
+/* Rows begin .. end of all dimensions but the inner. */
+static void copy_outer(void *context, int64_t begin, int64_t end)
+{
+    const walk *w = context;
+    const int inner = w->ndim - 1;
+    int64_t index[TG_MAX_DIMS], to = 0, from = 0;
+    for (int64_t d = inner - 1, rest = begin; d >= 0; rest /= w->size[d--]) {
+        index[d] = rest % w->size[d];
+        to += index[d] * w->dst[d];
+        from += index[d] * w->src[d];
+    }
+    for (int64_t row = begin; row < end; row++) {
+        copy_part(w, to, from, 0, w->size[inner]);
+        for (int d = inner - 1; d >= 0; d--) { /* on to the next row */
+            to += w->dst[d];
+            from += w->src[d];
+            if (++index[d] < w->size[d])
+                break;
+            to -= index[d] * w->dst[d];
+            from -= index[d] * w->src[d];
+            index[d] = 0;
+        }
+    }
 }
 
 void tg_copy_elements(const tg_tensor *dst, const tg_tensor *src)
 {
+    enum { PARALLEL = 16384 }; /* elements worth a thread */
     const int64_t total = tg_numel(dst);
     if (total == 0)
         return;
-    const walk w = walk_of(dst, src);
-    const int inner = w.ndim - 1;
-    const size_t size = tg_dtype_size(dst->dtype);
-    int64_t index[TG_MAX_DIMS] = {0}, to = 0, from = 0;
-    for (int64_t row = total / w.size[inner]; row > 0; row--) {
-        if (dst->dtype == src->dtype)
-            copy_row(w.size[inner], size, (char *)dst->data + to * (int64_t)size, w.dst[inner],
-                     (const char *)src->data + from * (int64_t)size, w.src[inner]);
-        else
-            for (int64_t i = 0; i < w.size[inner]; i++)
-                tg_element_set(dst, to + i * w.dst[inner],
-                               tg_element(src, from + i * w.src[inner]));
-        for (int d = inner - 1; d >= 0; d--) {
-            to += w.dst[d];
-            from += w.src[d];
-            if (++index[d] < w.size[d])
-                break;
-            to -= index[d] * w.dst[d];
-            from -= index[d] * w.src[d];
-            index[d] = 0;
-        }
-    }
+    walk w = walk_of(dst, src);
+    const int64_t inner = w.size[w.ndim - 1];
+    if (w.ndim == 1)
+        tg_parallel_for(inner, PARALLEL, copy_inner, &w);
+    else
+        tg_parallel_for(total / inner, 1 + PARALLEL / inner, copy_outer, &w);
 }
