@@ -3,7 +3,7 @@
  *
  *     rating     MAE and RMSE over all of them
  *     ranking    HR@10 and NDCG@10 of each held-out pair among the items that a file gives, or
- *                among 99 drawn ones that the user has in no part of the ratings (test_lists.h)
+ *                among 99 drawn ones that the user has not rated (exam_init)
  */
 #ifndef NCF_EXAM_H
 #define NCF_EXAM_H

@@ -356,8 +356,10 @@ int trainer_init(trainer *t, const training_plan *plan, recommender *r, const da
     *t = (trainer){.plan = plan, .r = r, .data = data, .is_validated = data->validation.count > 0};
     tg_status status = exam_init(&t->test, r, &data->test, &data->validation,
                                  plan->negatives_file, plan->seed);
+    /* What is chosen is to know nothing of the test part, not even what its users' items are. */
+    const tg_dataset none = {0};
     if (status == TG_OK && t->is_validated)
-        status = exam_init(&t->validation, r, &data->validation, &data->test, NULL, plan->seed);
+        status = exam_init(&t->validation, r, &data->validation, &none, NULL, plan->seed);
     if (status != TG_OK)
         return say_last_error();
     t->samples = samples_new(r, &data->train,
