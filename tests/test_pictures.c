@@ -238,6 +238,9 @@ Test(pictures, map__points_have_names_and_are_by_popularity_where_there_are_no_g
     for (int i = 0; i < 4; i++)
         cr_expect_not_null(strstr(text, steps[i]), "%s", steps[i]);
     cr_expect_eq(occurrences(text, " ratings<"), 4, "a step without points");
+    map.popularity = (const int64_t[]){5, 6, 9, 63, 728};
+    text = map_text(&map);
+    cr_expect_not_null(strstr(text, ">5 to 7 ratings<"), "a step begins with what there is");
     map.popularity = NULL;
     text = map_text(&map);
     cr_expect_eq(occurrences(text, "<circle"), 5, "a legend of one class");

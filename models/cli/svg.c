@@ -274,14 +274,17 @@ static void map_scales(const embedding_map *map, scale *x, scale *y)
 typedef struct classes {
     const embedding_map *map;
     int count;
-    int64_t most; /* of popularity */
+    int64_t least, most; /* of popularity */
 } classes;
 
 static classes classes_of(const embedding_map *map)
 {
-    classes c = {map, map->groups ? map->groups : map->popularity ? RAMP_STEPS : 1, 1};
-    for (int64_t i = 0; i < map->count && map->popularity; i++)
+    classes c = {map, map->groups ? map->groups : map->popularity ? RAMP_STEPS : 1,
+                 INT64_MAX, 1};
+    for (int64_t i = 0; i < map->count && map->popularity; i++) {
+        c.least = map->popularity[i] < c.least ? map->popularity[i] : c.least;
         c.most = map->popularity[i] > c.most ? map->popularity[i] : c.most;
+    }
     return c;
 }
 
@@ -302,7 +305,8 @@ static void write_class_name(FILE *file, const classes *c, int class)
         return;
     }
     const double ratio = log1p((double)c->most) / RAMP_STEPS;
-    const int64_t low = (int64_t)ceil(expm1(class * ratio) - 1e-9);
+    const int64_t begin = (int64_t)ceil(expm1(class * ratio) - 1e-9);
+    const int64_t low = begin < c->least ? c->least : begin; /* of a class that has points */
     const int64_t next = (int64_t)ceil(expm1((class + 1) * ratio) - 1e-9);
     const int64_t high = class == RAMP_STEPS - 1 ? c->most : next - 1;
     if (low < high)
