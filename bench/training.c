@@ -76,7 +76,8 @@ void bench_training(void)
         tg_set_num_threads(threads);
         printf("\ntraining ncf, %d thread%s: microseconds a step\n", threads,
                threads > 1 ? "s" : "");
-        puts("optimizer     batch    samples/s   forward  backward    update      rest       faults");
+        puts("optimizer     batch    samples/s   forward  backward    update      rest"
+             "       faults");
         print_training(256, "adam");
         print_training(256, "adam-dense");
         print_training(256, "sparse-adam");

@@ -7,5 +7,6 @@
 #define SET avx512
 #define VECTOR_BYTES 64
 #define TILE_ROWS 8
+#define NARROW_ROWS 8
 #include "tensor/kernels/set.inc"
 #endif

@@ -35,8 +35,8 @@ typedef enum tg_map_kind { TG_VALUE, TG_DA, TG_DB, TG_DAA, TG_DAB, TG_DBB, TG_MA
 typedef void (*tg_map_kernel)(int64_t n, void *out, const void *const in[]);
 
 /* c = start + a b: (m, n), (m, k), (k, n), all with strides in elements, c's and start's columns
- * side by side. The faster, the more of a is zero, from a third on. start may be NULL (zeros), c itself (accumulate), or a row for all (start_row 0).
- */
+ * side by side. start may be NULL (zeros), c itself (accumulate), or a row for all (start_row 0).
+ * The more of a is zero, from three eighths on, the faster. */
 typedef struct tg_gemm {
     int64_t m, n, k;
     const void *a;

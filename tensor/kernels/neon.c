@@ -5,5 +5,6 @@
 #define SET neon
 #define VECTOR_BYTES 16
 #define TILE_ROWS 8
+#define NARROW_ROWS 8
 #include "tensor/kernels/set.inc"
 #endif

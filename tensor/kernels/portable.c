@@ -2,4 +2,5 @@
 #define SET portable
 #define VECTOR_BYTES 16
 #define TILE_ROWS 6
+#define NARROW_ROWS 6
 #include "tensor/kernels/set.inc"
