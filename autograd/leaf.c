@@ -20,6 +20,15 @@ static void leaf_set_dense(tg_tensor *leaf, const tg_tensor *g)
     leaf->grad = leaf->dense_buffer;
 }
 
+/* The n rows that a row-sparse tensor holds, as an ordinary tensor (n, dim). */
+static tg_tensor *held_rows(const tg_tensor *t)
+{
+    tg_tensor *held = tg_tensor_alias(t);
+    held->rows = NULL;
+    held->shape.size[0] = tg_numel(t->rows);
+    return held;
+}
+
 static void leaf_set_sparse(tg_tensor *leaf, const tg_tensor *g)
 {
     tg_tensor *buffer = leaf->sparse_buffer;
@@ -40,21 +49,9 @@ static void leaf_set_sparse(tg_tensor *leaf, const tg_tensor *g)
     tg_owned_resize(buffer->rows, g->rows->shape);
     tg_owned_resize(buffer, TG_SHAPE(count, dim));
     memcpy(buffer->rows->data, g->rows->data, (size_t)count * sizeof(int64_t));
-    tg_tensor held = *g;
-    held.rows = NULL;
-    held.shape = buffer->shape;
-    tg_copy_elements(buffer, &held);
+    tg_copy_elements(buffer, held_rows(g));
     buffer->shape = leaf->shape;
     leaf->grad = buffer;
-}
-
-/* The n rows that a row-sparse tensor holds, as an ordinary tensor (n, dim). */
-static tg_tensor *held_rows(const tg_tensor *t)
-{
-    tg_tensor *held = tg_tensor_alias(t);
-    held->rows = NULL;
-    held->shape.size[0] = tg_numel(t->rows);
-    return held;
 }
 
 static tg_tensor *sparse_sum(tg_tensor *a, tg_tensor *b)

@@ -173,7 +173,13 @@ Test(kernels, gemm__many_zeros)
 /* x y + sum as the set computes it. */
 static double multiply_add(const tg_kernels *set, int type, double x, double y, double sum)
 {
-    if (strcmp(set->name, "portable") == 0)
+#if defined(__FMA__) || defined(__aarch64__)
+    const bool is_fused = true;
+#else
+    const bool is_fused = strcmp(set->name, "portable") != 0;
+#endif
+    (void)set;
+    if (!is_fused)
         return rounded(type, rounded(type, x * y) + sum);
     return type ? fma(x, y, sum) : (double)fmaf((float)x, (float)y, (float)sum);
 }

@@ -2,8 +2,6 @@
 #include "tensor/kernels/kernels.h"
 
 #ifdef __AVX2__
-#include <immintrin.h>
-
 #define SET avx2
 #define VECTOR_BYTES 32
 #define TILE_ROWS 6

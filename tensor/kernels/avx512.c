@@ -2,8 +2,6 @@
 #include "tensor/kernels/kernels.h"
 
 #ifdef __AVX512F__
-#include <immintrin.h>
-
 #define SET avx512
 #define VECTOR_BYTES 64
 #define TILE_ROWS 8
