@@ -42,9 +42,10 @@ static tg_adam_update corrected(const tg_optimizer *opt, const tg_slot *slot)
 static void adam_update(const tg_optimizer *opt, tg_slot *slot)
 {
     const adam *o = (const adam *)opt;
+    if (o->catch_up && tg_catch_up(&o->moments, tg_lr(opt, slot), slot))
+        return;
     const tg_adam_update u = corrected(opt, slot);
-    const bool put_off = o->catch_up && tg_catch_up(&o->moments, tg_lr(opt, slot), slot);
-    tg_for_runs(slot, !put_off, adam_run, &u);
+    tg_for_runs(slot, true, adam_run, &u);
 }
 
 static void adamw_update(const tg_optimizer *opt, tg_slot *slot)

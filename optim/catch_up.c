@@ -1,16 +1,20 @@
 /*
- * Adam's updates of table rows without a gradient, put off until the row is read.
+ * Adam's updates of table rows, put off until the row is read.
  *
- * Such an update needs nothing but the row's own moments. After k of them, behind update t0,
+ * Until then a row needs nothing but its own moments. Behind its last gradient, in update t0, they
+ * are m0 and v0, and behind update t0 + i, i >= 0, they would be b1^i m0 and b2^i v0. The row itself
+ * has had the updates up to t0 + i, where i is -1 until it is read: its own last one is put off as
+ * well. The next k of them move it by
  *
- *     m = b1^k m0,   v = b2^k v0,
- *     p = p0 - sum over j = 1..k of r_j b1^j m0 / (R_j b2^(j/2) s + eps)
+ *     -c m0 * sum over j = 1..k of w_j / (s + f e_j),   c = b1^i / b2^(i/2),   f = 1 / b2^(i/2)
  *
- * where s = sqrt(v0), r_j = lr / (1 - b1^t), R_j = 1 / sqrt(1 - b2^t), t = t0 + j. With
- * w_j = (b1 / sqrt(b2))^j r_j / R_j and e_j = eps / (R_j b2^(j/2)) a term is m0 w_j / (s + e_j).
- * While w_j counts, e_j hardly moves: expanded about its weighted mean e to second order, it is
+ * where s = sqrt(v0), and with r_j = lr / (1 - b1^t), R_j = 1 / sqrt(1 - b2^t), t = t0 + i + j
  *
- *     m0 W / (s + e) * (1 + D / (s + e)^2),   W = sum of w_j,   D = weighted variance of the e_j
+ *     w_j = (b1 / sqrt(b2))^j r_j / R_j,   e_j = eps / (R_j b2^(j/2))
+ *
+ * While w_j counts, e_j hardly moves: expanded about its weighted mean e to second order, the sum is
+ *
+ *     W / (s + f e) * (1 + f^2 D / (s + f e)^2),   W = sum of w_j,   D = weighted variance of the e_j
  *
  * and W, e, D are the same for all elements of all rows that missed the same updates. In the first
  * hundred updates R_j does move: those are made one by one.
@@ -29,7 +33,12 @@ typedef struct sums {
     double w, we, wee;
 } sums;
 
-enum { NEVER = -1 }; /* done: the row's moments are zero, and leave it where it is */
+enum { NEVER = -1 }; /* had: the row's moments are zero, and leave it where it is */
+
+/* b^k for -1 <= k <= a bound: b^(k + 1) = coarse[high bits] * fine[low bits] / b. */
+typedef struct powers {
+    double *fine, *coarse;
+} powers;
 
 typedef struct tg_catch_up {
     tg_refresh refresh; /* first: what the table points to */
@@ -38,16 +47,46 @@ typedef struct tg_catch_up {
     /* Updates base + 1 .. now are remembered, `room` at most; then all rows are brought up. */
     int64_t base, now, room;
     double *lr, *w, *e; /* of update base + 1 + i: the learning rate, r / R, eps / R */
-    int32_t *done;      /* (rows): updates that the row has had, less base */
-    int64_t window;     /* lags beyond which w_j is nothing */
-    double *decay1, *decay2; /* (window + 1): b1^k, b2^k */
+    int32_t *had;       /* (rows): the last update that the row has had, less base */
+    int32_t *since;     /* (rows): the one that its moments stand behind, less base: t0 */
+    int64_t window;     /* terms beyond which w_j is nothing */
+    powers decay1, decay2; /* of b1 and b2 */
     sums *recent;       /* (window + 1): of lag k, up to now */
     sums *complete;     /* (room): of those that followed update base + i, once `window` have */
 } catch_up;
 
+static void *allocate(int64_t count, size_t size)
+{
+    void *p = calloc((size_t)count + 1, size);
+    if (!p)
+        tg_out_of_memory((size_t)count * size);
+    return p;
+}
+
+/* ---- powers ---------------------------------------------------------------------------------- */
+
+enum { FINE = 256 };
+
+static powers powers_new(double base, int64_t bound)
+{
+    const int64_t coarse = bound / FINE + 1;
+    const powers p = {allocate(FINE, sizeof(double)), allocate(coarse, sizeof(double))};
+    for (int64_t k = 0; k < FINE; k++)
+        p.fine[k] = pow(base, (double)(k - 1));
+    for (int64_t k = 0; k <= coarse; k++)
+        p.coarse[k] = pow(base, (double)(k * FINE));
+    return p;
+}
+
+static double power(const powers *p, int64_t k)
+{
+    return p->fine[(k + 1) % FINE] * p->coarse[(k + 1) / FINE];
+}
+
 /* ---- one row --------------------------------------------------------------------------------- */
 
-static void skip_row(const catch_up *c, int64_t row, int64_t from)
+/* Make the updates behind number `from`, the last that the row has had. */
+static void bring_up(const catch_up *c, int64_t row, int64_t from)
 {
     const tg_slot *slot = c->slot;
     const int64_t dim = slot->param->shape.size[1], offset = row * dim;
@@ -57,32 +96,48 @@ static void skip_row(const catch_up *c, int64_t row, int64_t from)
     for (; from < EARLY && from < c->now; from++) {
         const tg_adam_update u = tg_adam_at(&c->moments, c->lr[from - c->base], (double)from + 1);
         kernels->adam(dim, p, NULL, m, v, &u);
+        c->since[row] = (int32_t)(from + 1 - c->base);
     }
-    const int64_t lag = c->now - from;
-    if (lag == 0)
+    const int64_t i = from - c->base - c->since[row], k = c->now - from;
+    if (k == 0 || i > c->window)
         return;
-    const sums sum = lag <= c->window ? c->recent[lag] : c->complete[from - c->base];
+    const sums sum = k <= c->window ? c->recent[k] : c->complete[from - c->base];
     const double e = sum.w > 0 ? sum.we / sum.w : 1; /* no w: learning rates of zero */
-    const tg_adam_skip u = {
-        .sum = sum.w,
-        .eps = e,
-        .variance = sum.w > 0 ? sum.wee / sum.w - e * e : 0,
-        .decay1 = lag <= c->window ? c->decay1[lag] : pow(c->moments.beta1, (double)lag),
-        .decay2 = lag <= c->window ? c->decay2[lag] : pow(c->moments.beta2, (double)lag),
+    const double variance = sum.w > 0 ? sum.wee / sum.w - e * e : 0;
+    const double m_i = power(&c->decay1, i), v_i = power(&c->decay2, i), root = sqrt(v_i);
+    const tg_adam_late u = {sum.w * m_i / root, e / root, variance / v_i};
+    kernels->adam_late(dim, p, m, v, &u);
+}
+
+/* Decay the row's moments from update `since` to now and, from a gradient, add it: the last of
+ * these updates. */
+static void move_moments(catch_up *c, int64_t row, const void *g)
+{
+    const tg_slot *slot = c->slot;
+    const int64_t dim = slot->param->shape.size[1], offset = row * dim;
+    const int64_t lag = c->now - c->base - c->since[row];
+    const tg_moments_update u = {
+        .keep1 = power(&c->decay1, lag),
+        .keep2 = power(&c->decay2, lag),
+        .add1 = 1 - c->moments.beta1,
+        .add2 = 1 - c->moments.beta2,
     };
-    kernels->adam_skip(dim, p, m, v, &u);
+    tg_kernels_of(slot->param->dtype)
+        ->moments(dim, g, tg_at(slot->first, offset), tg_at(slot->second, offset), &u);
+    c->since[row] = (int32_t)(c->now - c->base);
 }
 
 /* ---- rows ------------------------------------------------------------------------------------ */
 
-static void skip_range(void *context, int64_t begin, int64_t end)
+static void settle_range(void *context, int64_t begin, int64_t end)
 {
     catch_up *c = context;
     for (int64_t row = begin; row < end; row++) {
-        if (c->done[row] == NEVER)
+        if (c->had[row] == NEVER)
             continue;
-        skip_row(c, row, c->base + c->done[row]);
-        c->done[row] = 0;
+        bring_up(c, row, c->base + c->had[row]);
+        move_moments(c, row, NULL);
+        c->had[row] = c->since[row] = 0;
     }
 }
 
@@ -91,7 +146,7 @@ static void settle(catch_up *c)
 {
     if (c->now > c->base) {
         const tg_shape *shape = &c->slot->param->shape;
-        tg_parallel_for(shape->size[0], 1 + GRAIN / (shape->size[1] + 1), skip_range, c);
+        tg_parallel_for(shape->size[0], 1 + GRAIN / (shape->size[1] + 1), settle_range, c);
     }
     c->base = c->now;
 }
@@ -102,13 +157,16 @@ typedef struct behind {
     int64_t count, *row, *from;
 } behind;
 
-static void skip_list(void *context, int64_t begin, int64_t end)
+static void bring_up_list(void *context, int64_t begin, int64_t end)
 {
     const behind *b = context;
     for (int64_t i = begin; i < end; i++) {
-        if (i + TG_ROWS_AHEAD < end)
-            tg_prefetch_row(b->c->slot, b->row[i + TG_ROWS_AHEAD]);
-        skip_row(b->c, b->row[i], b->from[i]);
+        if (i + TG_ROWS_AHEAD < end) {
+            tg_prefetch_row(b->c->slot->param, b->row[i + TG_ROWS_AHEAD]);
+            tg_prefetch_row(b->c->slot->first, b->row[i + TG_ROWS_AHEAD]);
+            tg_prefetch_row(b->c->slot->second, b->row[i + TG_ROWS_AHEAD]);
+        }
+        bring_up(b->c, b->row[i], b->from[i]);
     }
 }
 
@@ -124,14 +182,14 @@ static void refresh_rows(tg_refresh *self, int64_t count, const int64_t *row)
     b.from = b.row + count;
     const int32_t all = (int32_t)(c->now - c->base);
     for (int64_t i = 0; i < count; i++) {
-        int32_t *done = &c->done[row[i]];
-        if (*done == all || *done == NEVER)
+        int32_t *had = &c->had[row[i]];
+        if (*had == all || *had == NEVER)
             continue;
         b.row[b.count] = row[i];
-        b.from[b.count++] = c->base + *done;
-        *done = all;
+        b.from[b.count++] = c->base + *had;
+        *had = all;
     }
-    tg_parallel_for(b.count, 1 + GRAIN / (c->slot->param->shape.size[1] + 1) / 4, skip_list, &b);
+    tg_parallel_for(b.count, 1 + GRAIN / (c->slot->param->shape.size[1] + 1) / 4, bring_up_list, &b);
     tg_arena_pop();
 }
 
@@ -161,12 +219,32 @@ static void remember(catch_up *c, double lr)
         c->complete[last + 1 - lags] = sum;
 }
 
-static void *allocate(int64_t count, size_t size)
+/* Rows begin .. end of the gradient's, which are as read before the last update. */
+static void update_range(void *context, int64_t begin, int64_t end)
 {
-    void *p = calloc((size_t)count + 1, size);
-    if (!p)
-        tg_out_of_memory((size_t)count * size);
-    return p;
+    catch_up *c = context;
+    const tg_slot *slot = c->slot;
+    const tg_tensor *g = slot->param->grad;
+    const int64_t dim = g->shape.size[1], *row = g->rows->data;
+    const bool is_early = c->now <= EARLY;
+    const int32_t all = (int32_t)(c->now - c->base);
+    const tg_adam_update u = tg_adam_at(&c->moments, c->lr[all - 1], (double)c->now);
+    for (int64_t i = begin; i < end; i++) {
+        if (i + TG_ROWS_AHEAD < end) {
+            tg_prefetch_row(slot->first, row[i + TG_ROWS_AHEAD]);
+            tg_prefetch_row(slot->second, row[i + TG_ROWS_AHEAD]);
+        }
+        if (is_early) {
+            const int64_t offset = row[i] * dim;
+            tg_kernels_of(g->dtype)
+                ->adam(dim, tg_at(slot->param, offset), tg_at(g, i * dim),
+                       tg_at(slot->first, offset), tg_at(slot->second, offset), &u);
+            c->had[row[i]] = c->since[row[i]] = all;
+        } else {
+            move_moments(c, row[i], tg_at(g, i * dim));
+            c->had[row[i]] = all - 1;
+        }
+    }
 }
 
 static catch_up *catch_up_new(const tg_adam_moments *o, tg_slot *slot)
@@ -179,16 +257,13 @@ static catch_up *catch_up_new(const tg_adam_moments *o, tg_slot *slot)
     c->lr = allocate(c->room, sizeof *c->lr);
     c->w = allocate(c->room, sizeof *c->w);
     c->e = allocate(c->room, sizeof *c->e);
-    c->done = allocate(rows, sizeof *c->done);
-    c->decay1 = allocate(c->window, sizeof *c->decay1);
-    c->decay2 = allocate(c->window, sizeof *c->decay2);
-    for (int64_t k = 0; k <= c->window; k++) {
-        c->decay1[k] = pow(o->beta1, (double)k);
-        c->decay2[k] = pow(o->beta2, (double)k);
-    }
+    c->had = allocate(rows, sizeof *c->had);
+    c->since = allocate(rows, sizeof *c->since);
+    c->decay1 = powers_new(o->beta1, c->room);
+    c->decay2 = powers_new(o->beta2, c->room);
     c->recent = allocate(c->window, sizeof *c->recent);
     c->complete = allocate(c->room, sizeof *c->complete);
-    memset(c->done, NEVER, (size_t)rows * sizeof *c->done);
+    memset(c->had, NEVER, (size_t)rows * sizeof *c->had);
     slot->param->refresh = &c->refresh;
     return c;
 }
@@ -208,12 +283,12 @@ bool tg_catch_up(const tg_adam_moments *o, double lr, tg_slot *slot)
     const int64_t steps = *(const int64_t *)slot->steps->data, *row = g->rows->data;
     if (c->now != steps - 1) { /* a dense update or a loaded state came between: all rows have it */
         c->base = c->now = steps - 1;
-        memset(c->done, 0, (size_t)slot->param->shape.size[0] * sizeof *c->done);
+        memset(c->had, 0, (size_t)table->shape.size[0] * sizeof *c->had);
+        memset(c->since, 0, (size_t)table->shape.size[0] * sizeof *c->since);
     }
     refresh_rows(&c->refresh, tg_numel(g->rows), row);
     remember(c, lr);
-    for (int64_t i = 0; i < tg_numel(g->rows); i++)
-        c->done[row[i]] = (int32_t)(c->now - c->base);
+    tg_parallel_for(tg_numel(g->rows), 1 + GRAIN / (table->shape.size[1] + 1), update_range, c);
     return true;
 }
 
@@ -228,9 +303,12 @@ void tg_catch_up_free(struct tg_catch_up *late)
     free(late->lr);
     free(late->w);
     free(late->e);
-    free(late->done);
-    free(late->decay1);
-    free(late->decay2);
+    free(late->had);
+    free(late->since);
+    free(late->decay1.fine);
+    free(late->decay1.coarse);
+    free(late->decay2.fine);
+    free(late->decay2.coarse);
     free(late->recent);
     free(late->complete);
     free(late);

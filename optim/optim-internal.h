@@ -51,10 +51,10 @@ typedef void (*tg_run)(const void *context, const tg_slot *slot, int64_t offset,
 /* Walk the parameter on all threads; rows without gradient too where all_rows. */
 void tg_for_runs(tg_slot *slot, bool all_rows, tg_run run, const void *context);
 
-/* Ask the memory for a row of the parameter and of its state. Rows of a batch lie scattered over
- * tables that no cache holds; whoever goes through a list asks this many rows ahead. */
+/* Ask the memory for a row of a parameter or of its state, NULL for none. Rows of a batch lie
+ * scattered over tables that no cache holds; whoever goes through a list asks this many ahead. */
 enum { TG_ROWS_AHEAD = 4 };
-void tg_prefetch_row(const tg_slot *slot, int64_t row);
+void tg_prefetch_row(const tg_tensor *t, int64_t row);
 
 /* The address of element number `offset`; NULL for NULL. */
 static inline void *tg_at(const tg_tensor *t, int64_t offset)
@@ -62,7 +62,7 @@ static inline void *tg_at(const tg_tensor *t, int64_t offset)
     return t ? (char *)t->data + offset * (int64_t)tg_dtype_size(t->dtype) : NULL;
 }
 
-/* ---- Adam's updates of rows without a gradient, put off: catch_up.c -------------------------- */
+/* ---- Adam's updates of table rows, put off: catch_up.c --------------------------------------- */
 
 typedef struct tg_adam_moments {
     double beta1, beta2, eps;
@@ -71,8 +71,7 @@ typedef struct tg_adam_moments {
 /* What an update does, the one of number `step`, at the learning rate lr. */
 tg_adam_update tg_adam_at(const tg_adam_moments *o, double lr, double step);
 
-/* Before an update from slot->param->grad: whether it may leave out the rows that have no gradient,
- * which are then put off. */
+/* Update from slot->param->grad, if its rows may be put off; whether it did. */
 bool tg_catch_up(const tg_adam_moments *o, double lr, tg_slot *slot);
 
 /* Make all updates that were put off, and put off none. NULL is accepted. */

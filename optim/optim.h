@@ -41,7 +41,7 @@ typedef struct tg_adam_options {
  * Dense: of a row-sparse gradient the absent rows count as zero, so their m and v decay and the
  * rows still move.
  *
- * With catch_up they move when they are next read, by the sum of what they missed: the same results
+ * With catch_up rows move when they are next read, by the sum of what they missed: the same results
  * within rounding (a millionth of lr), and the cost of a step does not grow with the table. Read
  * such a table through ops and the functions of the library, not through ->data, until the
  * optimiser is freed. Only the moments of one optimiser can be late on a table. */

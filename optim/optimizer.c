@@ -164,14 +164,12 @@ static void dense_run(void *context, int64_t begin, int64_t end)
     w->run(w->context, w->slot, begin, end - begin, tg_at(w->slot->param->grad, begin));
 }
 
-void tg_prefetch_row(const tg_slot *slot, int64_t row)
+void tg_prefetch_row(const tg_tensor *t, int64_t row)
 {
     enum { LINE = 64 };
-    const tg_tensor *t[] = {slot->param, slot->first, slot->second};
-    const size_t bytes = (size_t)t[0]->shape.size[1] * tg_dtype_size(t[0]->dtype);
-    for (int i = 0; i < 3 && t[i]; i++)
-        for (size_t b = 0; b < bytes; b += LINE)
-            __builtin_prefetch((const char *)t[i]->data + (size_t)row * bytes + b, 1);
+    const int64_t bytes = t ? t->shape.size[1] * (int64_t)tg_dtype_size(t->dtype) : 0;
+    for (int64_t b = 0; b < bytes; b += LINE)
+        __builtin_prefetch((const char *)t->data + row * bytes + b, 1);
 }
 
 /* The rows that the sparse gradient holds, number begin .. end of them. */
@@ -181,8 +179,11 @@ static void present_rows(void *context, int64_t begin, int64_t end)
     const tg_tensor *g = w->slot->param->grad;
     const int64_t dim = g->shape.size[1], *row = g->rows->data;
     for (int64_t i = begin; i < end; i++) {
-        if (i + TG_ROWS_AHEAD < end)
-            tg_prefetch_row(w->slot, row[i + TG_ROWS_AHEAD]);
+        if (i + TG_ROWS_AHEAD < end) {
+            tg_prefetch_row(w->slot->param, row[i + TG_ROWS_AHEAD]);
+            tg_prefetch_row(w->slot->first, row[i + TG_ROWS_AHEAD]);
+            tg_prefetch_row(w->slot->second, row[i + TG_ROWS_AHEAD]);
+        }
         w->run(w->context, w->slot, row[i] * dim, dim, tg_at(g, i * dim));
     }
 }

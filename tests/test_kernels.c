@@ -516,20 +516,36 @@ Test(kernels, adam__agrees_with_its_formula)
         }
 }
 
-Test(kernels, adam_skip__agrees_with_its_formula)
+Test(kernels, adam_late__agrees_with_its_formula)
 {
-    const tg_adam_skip u = {.sum = 0.3, .eps = 0.2, .variance = 0.01, .decay1 = 0.5, .decay2 = 0.9};
+    const tg_adam_late u = {.sum = 0.3, .eps = 0.2, .variance = 0.01};
     tg_rng rng = {.seed = 10};
     EACH_SET(set, type)
         for (int64_t n = 0; n < 70; n++) {
             slot s = slot_random(type, n, &rng), old = slot_copy(&s);
-            set->type[type]->adam_skip(n, s.p.data, s.m.data, s.v.data, &u);
+            set->type[type]->adam_late(n, s.p.data, s.m.data, s.v.data, &u);
             for (int64_t i = 0; i < n; i++) {
-                const double m = get(&old.m, i), v = get(&old.v, i), x = 1 / (sqrt(v) + 0.2);
-                expect_near(set, "m", &s.m, i, 0.5 * m);
-                expect_near(set, "v", &s.v, i, 0.9 * v);
+                const double m = get(&old.m, i), x = 1 / (sqrt(get(&old.v, i)) + 0.2);
                 expect_near(set, "p", &s.p, i,
                             get(&old.p, i) - m * 0.3 * x * (1 + 0.01 * x * x));
+            }
+            slot_free(&s), slot_free(&old);
+        }
+}
+
+Test(kernels, moments__agree_with_their_formula)
+{
+    const tg_moments_update u = {.keep1 = 0.5, .keep2 = 0.9, .add1 = 0.3, .add2 = 0.2};
+    tg_rng rng = {.seed = 11};
+    EACH_SET(set, type)
+        for (int64_t n = 0; n < 2 * 70; n++) {
+            const bool given = n % 2;
+            slot s = slot_random(type, n / 2, &rng), old = slot_copy(&s);
+            set->type[type]->moments(n / 2, given ? s.g.data : NULL, s.m.data, s.v.data, &u);
+            for (int64_t i = 0; i < n / 2; i++) {
+                const double g = given ? get(&s.g, i) : 0;
+                expect_near(set, "m", &s.m, i, 0.5 * get(&old.m, i) + 0.3 * g);
+                expect_near(set, "v", &s.v, i, 0.9 * get(&old.v, i) + 0.2 * g * g);
             }
             slot_free(&s), slot_free(&old);
         }
@@ -540,21 +556,27 @@ Test(kernels, adam__sets_subnormal_moments_to_zero)
 {
     const tg_adam_update u = {.beta1 = 0.5, .beta2 = 0.5, .eps = 1e-8, .shrink = 1,
                               .root_scale = 1};
+    const tg_moments_update halves = {.keep1 = 0.5, .keep2 = 0.5};
     tg_rng rng = {.seed = 9};
     EACH_SET(set, type)
     {
         const double least = type ? DBL_MIN : FLT_MIN;
-        slot s = slot_random(type, 40, &rng);
-        for (int i = 0; i < 40; i++) {
-            put(&s.m, i, i % 2 ? -1.5 * least : -2 * least);
-            put(&s.v, i, i % 2 ? 1.5 * least : 2 * least);
+        for (int late = 0; late < 2; late++) {
+            slot s = slot_random(type, 40, &rng);
+            for (int i = 0; i < 40; i++) {
+                put(&s.m, i, i % 2 ? -1.5 * least : -2 * least);
+                put(&s.v, i, i % 2 ? 1.5 * least : 2 * least);
+            }
+            if (late)
+                set->type[type]->moments(40, NULL, s.m.data, s.v.data, &halves);
+            else
+                set->type[type]->adam(40, s.p.data, NULL, s.m.data, s.v.data, &u);
+            for (int i = 0; i < 40; i++) {
+                cr_expect_eq(get(&s.m, i), i % 2 ? 0 : -least, "%s f%d: m", NAME(set, type));
+                cr_expect_eq(get(&s.v, i), i % 2 ? 0 : least, "%s f%d: v", NAME(set, type));
+            }
+            slot_free(&s);
         }
-        set->type[type]->adam(40, s.p.data, NULL, s.m.data, s.v.data, &u);
-        for (int i = 0; i < 40; i++) {
-            cr_expect_eq(get(&s.m, i), i % 2 ? 0 : -least, "%s f%d: m", NAME(set, type));
-            cr_expect_eq(get(&s.v, i), i % 2 ? 0 : least, "%s f%d: v", NAME(set, type));
-        }
-        slot_free(&s);
     }
 }
 

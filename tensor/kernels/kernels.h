@@ -55,11 +55,16 @@ typedef struct tg_adam_update {
     double beta1, beta2, eps, weight_decay, shrink, rate, root_scale;
 } tg_adam_update;
 
-/* Many updates without a gradient at once: with x = 1 / (sqrt(v) + eps)
- * p -= m sum x (1 + variance x^2);  m *= decay1;  v *= decay2        (optim/catch_up.c) */
-typedef struct tg_adam_skip {
-    double sum, eps, variance, decay1, decay2;
-} tg_adam_skip;
+/* Many updates of p at once, from moments that stay: with x = 1 / (sqrt(v) + eps)
+ * p -= m sum x (1 + variance x^2)                                    (optim/catch_up.c) */
+typedef struct tg_adam_late {
+    double sum, eps, variance;
+} tg_adam_late;
+
+/* m = keep1 m + add1 g;  v = keep2 v + add2 g^2 */
+typedef struct tg_moments_update {
+    double keep1, keep2, add1, add2;
+} tg_moments_update;
 
 /* v = momentum v + g;  p -= lr v, or lr (g + momentum v),   where g = gradient + weight_decay p */
 typedef struct tg_sgd_update {
@@ -110,7 +115,8 @@ typedef struct tg_type_kernels {
     void (*dropout_mask)(int64_t n, void *out, const tg_mask_draw *draw);
     /* g NULL counts as zeros. Subnormal m and v are set to zero. */
     void (*adam)(int64_t n, void *p, const void *g, void *m, void *v, const tg_adam_update *u);
-    void (*adam_skip)(int64_t n, void *p, void *m, void *v, const tg_adam_skip *u);
+    void (*adam_late)(int64_t n, void *p, const void *m, const void *v, const tg_adam_late *u);
+    void (*moments)(int64_t n, const void *g, void *m, void *v, const tg_moments_update *u);
     /* v NULL without momentum. */
     void (*sgd)(int64_t n, void *p, const void *g, void *v, const tg_sgd_update *u);
     void (*rmsprop)(int64_t n, void *p, const void *g, void *v, const tg_rmsprop_update *u);
