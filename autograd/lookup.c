@@ -5,7 +5,7 @@
 
 #include "tensor/parallel.h"
 
-#define PARALLEL 16384 /* elements worth a thread */
+#define PARALLEL 8192 /* elements worth a thread */
 
 /* ---- embedding: weight (rows, dim), index (...) i64 -> (..., dim) ---------------------------- */
 
@@ -119,21 +119,23 @@ typedef struct row_sums {
     char *data;
 } row_sums;
 
-/* Columns begin .. end: sum the rows of x that have one slot into data (distinct, dim). */
+/* Slots begin .. end of data (distinct, dim): each the sum of its rows of x. */
 static void sum_rows(void *context, int64_t begin, int64_t end)
 {
     const row_sums *s = context;
     const tg_map_kernel add = tg_kernels_of(s->x->dtype)->map[TG_ROW_add][TG_VALUE];
     const int64_t size = (int64_t)tg_dtype_size(s->x->dtype);
-    int64_t next = 0;
-    for (int64_t i = 0; i < s->count; i++) {
-        char *to = s->data + (s->slot[i] * s->dim + begin) * size;
-        const char *from = (const char *)s->x->data + (i * s->x_row + begin) * size;
-        if (s->slot[i] == next) {
-            memcpy(to, from, (size_t)((end - begin) * size));
+    for (int64_t i = 0, next = begin; i < s->count; i++) {
+        const int64_t slot = s->slot[i];
+        if (slot < begin || slot >= end)
+            continue;
+        char *to = s->data + slot * s->dim * size;
+        const char *from = (const char *)s->x->data + i * s->x_row * size;
+        if (slot == next) {
+            memcpy(to, from, (size_t)(s->dim * size));
             next++;
         } else {
-            add(end - begin, to, (const void *[]){to, from});
+            add(s->dim, to, (const void *[]){to, from});
         }
     }
 }
@@ -167,12 +169,13 @@ static tg_tensor *scatter_rows_forward(const tg_node *n)
     tg_tensor *slot = tg_result(n, TG_I64, TG_SHAPE(count));
     if (tg_is_error(from) || tg_is_error(index) || tg_is_error(ids) || tg_is_error(slot))
         return tg_error_tensor();
-    ids->shape.size[0] = coalesce(count, index->data, slot->data, ids->data);
-    tg_tensor *y = tg_result(n, x->dtype, TG_SHAPE(ids->shape.size[0], dim));
+    const int64_t distinct = coalesce(count, index->data, slot->data, ids->data);
+    ids->shape.size[0] = distinct;
+    tg_tensor *y = tg_result(n, x->dtype, TG_SHAPE(distinct, dim));
     if (tg_is_error(y))
         return y;
     row_sums sums = {from, count, dim, in_place ? x->stride[0] : dim, slot->data, y->data};
-    tg_parallel_for(dim, 1 + PARALLEL / (count + 1), sum_rows, &sums);
+    tg_parallel_for(distinct, 1 + PARALLEL / (dim + 1), sum_rows, &sums);
     y->shape.size[0] = rows;
     y->rows = ids;
     return y;

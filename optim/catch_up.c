@@ -26,7 +26,7 @@
 #include "optim/optim-internal.h"
 #include "tensor/parallel.h"
 
-enum { EARLY = 100, GRAIN = 16384 };
+enum { EARLY = 100, GRAIN = 4096 };
 
 /* Sums over j of w_j, w_j e_j, w_j e_j^2. */
 typedef struct sums {
@@ -46,7 +46,8 @@ typedef struct tg_catch_up {
     tg_adam_moments moments;
     /* Updates base + 1 .. now are remembered, `room` at most; then all rows are brought up. */
     int64_t base, now, room;
-    double *lr, *w, *e; /* of update base + 1 + i: the learning rate, r / R, eps / R */
+    double *w, *e;      /* of update base + 1 + i: r / R, eps / R */
+    tg_adam_update early[EARLY]; /* of updates 1 .. EARLY: all that they are */
     int32_t *had;       /* (rows): the last update that the row has had, less base */
     int32_t *since;     /* (rows): the one that its moments stand behind, less base: t0 */
     int64_t window;     /* terms beyond which w_j is nothing */
@@ -94,8 +95,7 @@ static void bring_up(const catch_up *c, int64_t row, int64_t from)
     void *p = tg_at(slot->param, offset), *m = tg_at(slot->first, offset);
     void *v = tg_at(slot->second, offset);
     for (; from < EARLY && from < c->now; from++) {
-        const tg_adam_update u = tg_adam_at(&c->moments, c->lr[from - c->base], (double)from + 1);
-        kernels->adam(dim, p, NULL, m, v, &u);
+        kernels->adam(dim, p, NULL, m, v, &c->early[from]);
         c->since[row] = (int32_t)(from + 1 - c->base);
     }
     const int64_t i = from - c->base - c->since[row], k = c->now - from;
@@ -189,7 +189,7 @@ static void refresh_rows(tg_refresh *self, int64_t count, const int64_t *row)
         b.from[b.count++] = c->base + *had;
         *had = all;
     }
-    tg_parallel_for(b.count, 1 + GRAIN / (c->slot->param->shape.size[1] + 1) / 4, bring_up_list, &b);
+    tg_parallel_for(b.count, 1 + GRAIN / (c->slot->param->shape.size[1] + 1), bring_up_list, &b);
     tg_arena_pop();
 }
 
@@ -202,7 +202,8 @@ static void remember(catch_up *c, double lr)
         settle(c);
     const int64_t last = c->now++ - c->base;
     const tg_adam_update u = tg_adam_at(&c->moments, lr, (double)c->now);
-    c->lr[last] = lr;
+    if (c->now <= EARLY)
+        c->early[c->now - 1] = u;
     c->w[last] = u.rate / u.root_scale;
     c->e[last] = c->moments.eps / u.root_scale;
     const double root = sqrt(c->moments.beta2), ratio = c->moments.beta1 / root;
@@ -228,7 +229,6 @@ static void update_range(void *context, int64_t begin, int64_t end)
     const int64_t dim = g->shape.size[1], *row = g->rows->data;
     const bool is_early = c->now <= EARLY;
     const int32_t all = (int32_t)(c->now - c->base);
-    const tg_adam_update u = tg_adam_at(&c->moments, c->lr[all - 1], (double)c->now);
     for (int64_t i = begin; i < end; i++) {
         if (i + TG_ROWS_AHEAD < end) {
             tg_prefetch_row(slot->first, row[i + TG_ROWS_AHEAD]);
@@ -238,7 +238,8 @@ static void update_range(void *context, int64_t begin, int64_t end)
             const int64_t offset = row[i] * dim;
             tg_kernels_of(g->dtype)
                 ->adam(dim, tg_at(slot->param, offset), tg_at(g, i * dim),
-                       tg_at(slot->first, offset), tg_at(slot->second, offset), &u);
+                       tg_at(slot->first, offset), tg_at(slot->second, offset),
+                       &c->early[c->now - 1]);
             c->had[row[i]] = c->since[row[i]] = all;
         } else {
             move_moments(c, row[i], tg_at(g, i * dim));
@@ -254,7 +255,6 @@ static catch_up *catch_up_new(const tg_adam_moments *o, tg_slot *slot)
     *c = (catch_up){.refresh = {refresh_rows, slot->param}, .slot = slot, .moments = *o};
     c->window = 1 + (int64_t)(log(1e-9) / log(o->beta1 / pow(o->beta2, 1.5)));
     c->room = rows / 16 > 4096 ? rows / 16 : 4096; /* so that settling costs 16 rows a step */
-    c->lr = allocate(c->room, sizeof *c->lr);
     c->w = allocate(c->room, sizeof *c->w);
     c->e = allocate(c->room, sizeof *c->e);
     c->had = allocate(rows, sizeof *c->had);
@@ -300,7 +300,6 @@ void tg_catch_up_free(struct tg_catch_up *late)
         settle(late);
         late->refresh.table->refresh = NULL;
     }
-    free(late->lr);
     free(late->w);
     free(late->e);
     free(late->had);

@@ -6,7 +6,7 @@
 #include "optim/optim-internal.h"
 #include "tensor/parallel.h"
 
-#define GRAIN 16384 /* elements worth a thread */
+#define GRAIN 4096 /* elements worth a thread */
 
 static void *allocate(size_t bytes)
 {

@@ -166,7 +166,7 @@ void tg_map(tg_map_kernel kernel, const tg_tensor *out, int nin, const tg_tensor
 
 /* ---- products -------------------------------------------------------------------------------- */
 
-#define PARALLEL_PRODUCT 500000 /* multiply-adds worth a thread */
+#define PARALLEL_PRODUCT 200000 /* multiply-adds worth a thread */
 
 typedef struct product {
     const tg_type_kernels *kernels;
@@ -174,13 +174,15 @@ typedef struct product {
     tg_gemm whole;
 } product;
 
+/* Rows of c, in units of a tile's. */
 static void product_rows(void *context, int64_t begin, int64_t end)
 {
     const product *p = context;
+    const int64_t tile = p->kernels->tile_rows, first = begin * tile;
     tg_gemm part = p->whole;
-    part.m = end - begin;
-    part.a = (const char *)part.a + begin * part.a_row * (int64_t)p->size;
-    part.c = (char *)part.c + begin * part.c_row * (int64_t)p->size;
+    part.m = tg_min(end * tile, part.m) - first;
+    part.a = (const char *)part.a + first * part.a_row * (int64_t)p->size;
+    part.c = (char *)part.c + first * part.c_row * (int64_t)p->size;
     p->kernels->gemm(&part);
 }
 
@@ -199,8 +201,8 @@ void tg_multiply(const tg_tensor *c, const tg_tensor *a, const tg_tensor *b,
                   .start = start ? start->data : NULL},
     };
     const int64_t tile = p.kernels->tile_rows;
-    const int64_t rows = 1 + PARALLEL_PRODUCT / (n * (k > 0 ? k : 1));
-    tg_parallel_for(m, (rows + tile - 1) / tile * tile, product_rows, &p);
+    tg_parallel_for((m + tile - 1) / tile, 1 + PARALLEL_PRODUCT / (n * (k + 1) * tile),
+                    product_rows, &p);
 }
 
 /* ---- sums ------------------------------------------------------------------------------------ */

@@ -12,12 +12,17 @@
 #define MAX_THREADS 256
 #define SPIN 2000 /* looks for a job before a worker sleeps: some tens of microseconds */
 
-/* Ranges are handed out by a ticket: the number of the job in the upper half, of the next range in
- * the lower. Whoever raises it has the range; a worker that comes late finds another job's number,
- * or no range left, and nobody waits for it. */
+/* Ranges are handed out by a ticket: the number of the job in the upper half, and in the lower how
+ * many of its ranges have been taken from the front and from the back. Whoever raises it has the
+ * range; a worker that comes late finds another job's number, or no range left, and nobody waits
+ * for it. The caller takes from the front, workers from the back: two threads so find in their
+ * caches what they had of the tensor before. */
 #define NUMBER(ticket) ((ticket) >> 32)
-#define RANGE(ticket) ((ticket) & UINT32_MAX)
-#define CLOSED UINT32_MAX /* as the next range: the job is being written */
+#define FRONT ((uint64_t)1 << 16)
+#define BACK ((uint64_t)1)
+#define TAKEN(ticket, end) ((int64_t)((ticket) / (end) % FRONT))
+#define CLOSED UINT32_MAX /* the job is being written */
+#define IS_CLOSED(ticket) (((ticket) & UINT32_MAX) == CLOSED)
 
 /* One pool for the process: workers are started when first needed and sleep between jobs. */
 static struct {
@@ -29,7 +34,7 @@ static struct {
     /* The job. */
     void (*_Atomic body)(void *context, int64_t begin, int64_t end);
     void *_Atomic context;
-    _Atomic(int64_t) count, share; /* share: the length of a range */
+    _Atomic(int64_t) count, share, ranges; /* share: the length of a range */
     atomic_int sleepers;
     int workers; /* started so far */
     int wanted;  /* threads that work on a job, the caller's included */
@@ -70,21 +75,23 @@ int tg_num_threads(void)
     return pool.wanted;
 }
 
-/* Take ranges of job `number` until there are none. */
-static void work(uint64_t number)
+/* Take ranges of job `number` from an end, FRONT or BACK, until there are none. */
+static void work(uint64_t number, uint64_t end)
 {
     for (;;) {
         uint64_t ticket = atomic_load(&pool.ticket);
-        if (NUMBER(ticket) == number && RANGE(ticket) == CLOSED)
+        if (NUMBER(ticket) == number && IS_CLOSED(ticket))
             continue;
         const int64_t share = atomic_load(&pool.share), count = atomic_load(&pool.count);
-        const int64_t begin = (int64_t)RANGE(ticket) * share;
+        const int64_t ranges = atomic_load(&pool.ranges);
         void *const context = atomic_load(&pool.context);
         void (*const body)(void *, int64_t, int64_t) = atomic_load(&pool.body);
-        if (NUMBER(ticket) != number || begin >= count)
+        if (NUMBER(ticket) != number || TAKEN(ticket, FRONT) + TAKEN(ticket, BACK) >= ranges)
             return;
-        if (!atomic_compare_exchange_weak(&pool.ticket, &ticket, ticket + 1))
+        if (!atomic_compare_exchange_weak(&pool.ticket, &ticket, ticket + end))
             continue; /* otherwise the job was the same all the while */
+        const int64_t taken = TAKEN(ticket, end);
+        const int64_t begin = (end == FRONT ? taken : ranges - 1 - taken) * share;
         body(context, begin, tg_min(begin + share, count));
         atomic_fetch_add(&pool.done, 1);
     }
@@ -93,7 +100,7 @@ static void work(uint64_t number)
 static bool is_new(uint64_t seen)
 {
     const uint64_t ticket = atomic_load(&pool.ticket);
-    return NUMBER(ticket) != seen && RANGE(ticket) != CLOSED;
+    return NUMBER(ticket) != seen && !IS_CLOSED(ticket);
 }
 
 static void *worker(void *seen_number)
@@ -111,7 +118,7 @@ static void *worker(void *seen_number)
             pthread_mutex_unlock(&pool.lock);
         }
         seen = NUMBER(atomic_load(&pool.ticket));
-        work(seen);
+        work(seen, BACK);
     }
     return NULL;
 }
@@ -142,15 +149,14 @@ void tg_parallel_for(int64_t count, int64_t grain,
 {
     if (count <= 0)
         return;
-    const int64_t grains = (count + grain - 1) / grain;
     /* Whoever comes while the pool is busy works alone: a body, or another thread. */
-    if (grains == 1 || pool.wanted == 1 || pthread_mutex_trylock(&pool.owner) != 0) {
+    if (count < 2 * grain || pool.wanted == 1 || pthread_mutex_trylock(&pool.owner) != 0) {
         body(context, 0, count);
         return;
     }
     start_workers();
     const int64_t threads = tg_min(pool.wanted, pool.workers + 1);
-    const int64_t share = (grains + threads - 1) / threads * grain;
+    const int64_t most = tg_min(threads, count / grain), share = (count + most - 1) / most;
     const int64_t ranges = (count + share - 1) / share;
     const uint64_t number = (NUMBER(atomic_load(&pool.ticket)) + 1) & UINT32_MAX;
     atomic_store(&pool.ticket, number << 32 | CLOSED);
@@ -158,6 +164,7 @@ void tg_parallel_for(int64_t count, int64_t grain,
     atomic_store(&pool.context, context);
     atomic_store(&pool.count, count);
     atomic_store(&pool.share, share);
+    atomic_store(&pool.ranges, ranges);
     atomic_store(&pool.done, 0);
     atomic_store(&pool.ticket, number << 32);
     if (atomic_load(&pool.sleepers) > 0) {
@@ -165,7 +172,7 @@ void tg_parallel_for(int64_t count, int64_t grain,
         pthread_cond_broadcast(&pool.wake);
         pthread_mutex_unlock(&pool.lock);
     }
-    work(number);
+    work(number, FRONT);
     for (int i = 0; atomic_load(&pool.done) < ranges; i++) {
         if (i < SPIN)
             tg_pause();

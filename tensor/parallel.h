@@ -14,8 +14,9 @@
 void tg_set_num_threads(int threads);
 int tg_num_threads(void);
 
-/* Call body(context, begin, end) for ranges that cover [0, count), each a multiple of `grain` long
- * but the last. Returns when all are done. Called from inside a body it runs in the caller. */
+/* Call body(context, begin, end) for ranges that cover [0, count): one a thread, of equal length, but
+ * no more than leave each `grain` indices. Returns when all are done. Called from inside a body it
+ * runs in the caller. */
 void tg_parallel_for(int64_t count, int64_t grain,
                      void (*body)(void *context, int64_t begin, int64_t end), void *context);
 

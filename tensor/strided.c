@@ -110,7 +110,7 @@ static void copy_outer(void *context, int64_t begin, int64_t end)
 
 void tg_copy_elements(const tg_tensor *dst, const tg_tensor *src)
 {
-    enum { PARALLEL = 16384 }; /* elements worth a thread */
+    enum { PARALLEL = 8192 }; /* elements worth a thread */
     const int64_t total = tg_numel(dst);
     if (total == 0)
         return;

@@ -228,7 +228,7 @@ static void walk(const repulsion *r, group *g)
 static void walk_groups(void *context, int64_t begin, int64_t end)
 {
     const repulsion *r = context;
-    for (int64_t first = begin; first < end; first += LANES) {
+    for (int64_t first = begin * LANES; first < end * LANES; first += LANES) {
         group g = group_at(r, first);
         walk(r, &g);
         for (int64_t i = 0; i < LANES && first + i < r->n; i++) {
@@ -245,7 +245,7 @@ double repulsion_sum(repulsion *r, const float *y, double theta, float *force)
     grow(r, y);
     r->theta_square = (float)(theta * theta);
     r->force = force;
-    tg_parallel_for(r->n, LANES, walk_groups, r);
+    tg_parallel_for((r->n + LANES - 1) / LANES, 1, walk_groups, r);
     double z = 0;
     for (int64_t i = 0; i < r->n; i++)
         z += r->z[i];
