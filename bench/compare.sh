@@ -1,5 +1,5 @@
 #!/bin/sh
-# Training and scoring of NCF here and in PyTorch, in turn, five times; medians and their ratio.
+# Training and scoring of NCF here and in PyTorch, in turn, three times; medians and their ratio.
 set -eu
 bench=${1:?usage: bench/compare.sh RUN-BENCH}
 python=${PYTHON:-python3}

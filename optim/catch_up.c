@@ -35,7 +35,7 @@ typedef struct sums {
 
 enum { NEVER = -1 }; /* had: the row's moments are zero, and leave it where it is */
 
-/* b^k for -1 <= k <= a bound: b^(k + 1) = coarse[high bits] * fine[low bits] / b. */
+/* Of b^k for -1 <= k <= a bound: fine[i] = b^(i - 1), coarse[i] = b^(FINE i). */
 typedef struct powers {
     double *fine, *coarse;
 } powers;
