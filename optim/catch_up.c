@@ -26,7 +26,7 @@
 #include "optim/optim-internal.h"
 #include "tensor/parallel.h"
 
-enum { EARLY = 100, GRAIN = 4096 };
+enum { EARLY = 100, GRAIN = 1024 };
 
 /* Sums over j of w_j, w_j e_j, w_j e_j^2. */
 typedef struct sums {
@@ -161,11 +161,8 @@ static void bring_up_list(void *context, int64_t begin, int64_t end)
 {
     const behind *b = context;
     for (int64_t i = begin; i < end; i++) {
-        if (i + TG_ROWS_AHEAD < end) {
-            tg_prefetch_row(b->c->slot->param, b->row[i + TG_ROWS_AHEAD]);
-            tg_prefetch_row(b->c->slot->first, b->row[i + TG_ROWS_AHEAD]);
-            tg_prefetch_row(b->c->slot->second, b->row[i + TG_ROWS_AHEAD]);
-        }
+        if (i + TG_ROWS_AHEAD < end)
+            tg_prefetch_row(b->c->slot, b->row[i + TG_ROWS_AHEAD]);
         bring_up(b->c, b->row[i], b->from[i]);
     }
 }
@@ -230,10 +227,8 @@ static void update_range(void *context, int64_t begin, int64_t end)
     const bool is_early = c->now <= EARLY;
     const int32_t all = (int32_t)(c->now - c->base);
     for (int64_t i = begin; i < end; i++) {
-        if (i + TG_ROWS_AHEAD < end) {
-            tg_prefetch_row(slot->first, row[i + TG_ROWS_AHEAD]);
-            tg_prefetch_row(slot->second, row[i + TG_ROWS_AHEAD]);
-        }
+        if (i + TG_ROWS_AHEAD < end)
+            tg_prefetch_state(slot, row[i + TG_ROWS_AHEAD]);
         if (is_early) {
             const int64_t offset = row[i] * dim;
             tg_kernels_of(g->dtype)

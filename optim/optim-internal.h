@@ -51,10 +51,9 @@ typedef void (*tg_run)(const void *context, const tg_slot *slot, int64_t offset,
 /* Walk the parameter on all threads; rows without gradient too where all_rows. */
 void tg_for_runs(tg_slot *slot, bool all_rows, tg_run run, const void *context);
 
-/* Ask the memory for a row of a parameter or of its state, NULL for none. Rows of a batch lie
- * scattered over tables that no cache holds; whoever goes through a list asks this many ahead. */
-enum { TG_ROWS_AHEAD = 4 };
-void tg_prefetch_row(const tg_tensor *t, int64_t row);
+/* Ask the memory for a row of the optimiser's state, and of the parameter itself. */
+void tg_prefetch_state(const tg_slot *slot, int64_t row);
+void tg_prefetch_row(const tg_slot *slot, int64_t row);
 
 /* The address of element number `offset`; NULL for NULL. */
 static inline void *tg_at(const tg_tensor *t, int64_t offset)

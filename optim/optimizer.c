@@ -6,7 +6,7 @@
 #include "optim/optim-internal.h"
 #include "tensor/parallel.h"
 
-#define GRAIN 4096 /* elements worth a thread */
+#define GRAIN 1024 /* elements worth a thread */
 
 static void *allocate(size_t bytes)
 {
@@ -164,12 +164,24 @@ static void dense_run(void *context, int64_t begin, int64_t end)
     w->run(w->context, w->slot, begin, end - begin, tg_at(w->slot->param->grad, begin));
 }
 
-void tg_prefetch_row(const tg_tensor *t, int64_t row)
+static void prefetch(const tg_tensor *table, int64_t row)
 {
-    enum { LINE = 64 };
-    const int64_t bytes = t ? t->shape.size[1] * (int64_t)tg_dtype_size(t->dtype) : 0;
-    for (int64_t b = 0; b < bytes; b += LINE)
-        __builtin_prefetch((const char *)t->data + row * bytes + b, 1);
+    const int64_t dim = table->shape.size[1];
+    tg_prefetch(tg_at(table, row * dim), (size_t)dim * tg_dtype_size(table->dtype));
+}
+
+void tg_prefetch_state(const tg_slot *slot, int64_t row)
+{
+    if (slot->first)
+        prefetch(slot->first, row);
+    if (slot->second)
+        prefetch(slot->second, row);
+}
+
+void tg_prefetch_row(const tg_slot *slot, int64_t row)
+{
+    prefetch(slot->param, row);
+    tg_prefetch_state(slot, row);
 }
 
 /* The rows that the sparse gradient holds, number begin .. end of them. */
@@ -179,11 +191,8 @@ static void present_rows(void *context, int64_t begin, int64_t end)
     const tg_tensor *g = w->slot->param->grad;
     const int64_t dim = g->shape.size[1], *row = g->rows->data;
     for (int64_t i = begin; i < end; i++) {
-        if (i + TG_ROWS_AHEAD < end) {
-            tg_prefetch_row(w->slot->param, row[i + TG_ROWS_AHEAD]);
-            tg_prefetch_row(w->slot->first, row[i + TG_ROWS_AHEAD]);
-            tg_prefetch_row(w->slot->second, row[i + TG_ROWS_AHEAD]);
-        }
+        if (i + TG_ROWS_AHEAD < end)
+            tg_prefetch_row(w->slot, row[i + TG_ROWS_AHEAD]);
         w->run(w->context, w->slot, row[i] * dim, dim, tg_at(g, i * dim));
     }
 }
