@@ -52,6 +52,7 @@ typedef struct tg_catch_up {
     int32_t *since;     /* (rows): the one that its moments stand behind, less base: t0 */
     int64_t window;     /* terms beyond which w_j is nothing */
     powers decay1, decay2; /* of b1 and b2 */
+    double *c_i, *f_i;  /* (window + 2): c and f of i = -1 .. window */
     sums *recent;       /* (window + 1): of lag k, up to now */
     sums *complete;     /* (room): of those that followed update base + i, once `window` have */
 } catch_up;
@@ -102,10 +103,9 @@ static void bring_up(const catch_up *c, int64_t row, int64_t from)
     if (k == 0 || i > c->window)
         return;
     const sums sum = k <= c->window ? c->recent[k] : c->complete[from - c->base];
-    const double e = sum.w > 0 ? sum.we / sum.w : 1; /* no w: learning rates of zero */
-    const double variance = sum.w > 0 ? sum.wee / sum.w - e * e : 0;
-    const double m_i = power(&c->decay1, i), v_i = power(&c->decay2, i), root = sqrt(v_i);
-    const tg_adam_late u = {sum.w * m_i / root, e / root, variance / v_i};
+    const double per_w = sum.w > 0 ? 1 / sum.w : 0; /* no w: learning rates of zero */
+    const double e = sum.w > 0 ? sum.we * per_w : 1, f = c->f_i[i + 1];
+    const tg_adam_late u = {sum.w * c->c_i[i + 1], e * f, (sum.wee * per_w - e * e) * f * f};
     kernels->adam_late(dim, p, m, v, &u);
 }
 
@@ -256,6 +256,12 @@ static catch_up *catch_up_new(const tg_adam_moments *o, tg_slot *slot)
     c->since = allocate(rows, sizeof *c->since);
     c->decay1 = powers_new(o->beta1, c->room);
     c->decay2 = powers_new(o->beta2, c->room);
+    c->c_i = allocate(c->window + 2, sizeof *c->c_i);
+    c->f_i = allocate(c->window + 2, sizeof *c->f_i);
+    for (int64_t i = -1; i <= c->window; i++) {
+        c->f_i[i + 1] = pow(o->beta2, -0.5 * (double)i);
+        c->c_i[i + 1] = pow(o->beta1, (double)i) * c->f_i[i + 1];
+    }
     c->recent = allocate(c->window, sizeof *c->recent);
     c->complete = allocate(c->room, sizeof *c->complete);
     memset(c->had, NEVER, (size_t)rows * sizeof *c->had);
@@ -303,6 +309,8 @@ void tg_catch_up_free(struct tg_catch_up *late)
     free(late->decay1.coarse);
     free(late->decay2.fine);
     free(late->decay2.coarse);
+    free(late->c_i);
+    free(late->f_i);
     free(late->recent);
     free(late->complete);
     free(late);

@@ -164,23 +164,21 @@ static void dense_run(void *context, int64_t begin, int64_t end)
     w->run(w->context, w->slot, begin, end - begin, tg_at(w->slot->param->grad, begin));
 }
 
-static void prefetch(const tg_tensor *table, int64_t row)
-{
-    const int64_t dim = table->shape.size[1];
-    tg_prefetch(tg_at(table, row * dim), (size_t)dim * tg_dtype_size(table->dtype));
-}
-
 void tg_prefetch_state(const tg_slot *slot, int64_t row)
 {
+    const tg_tensor *of = slot->param;
+    const int64_t bytes = of->shape.size[1] * (int64_t)tg_dtype_size(of->dtype);
     if (slot->first)
-        prefetch(slot->first, row);
+        tg_prefetch((const char *)slot->first->data + row * bytes, (size_t)bytes);
     if (slot->second)
-        prefetch(slot->second, row);
+        tg_prefetch((const char *)slot->second->data + row * bytes, (size_t)bytes);
 }
 
 void tg_prefetch_row(const tg_slot *slot, int64_t row)
 {
-    prefetch(slot->param, row);
+    const tg_tensor *of = slot->param;
+    const int64_t bytes = of->shape.size[1] * (int64_t)tg_dtype_size(of->dtype);
+    tg_prefetch((const char *)of->data + row * bytes, (size_t)bytes);
     tg_prefetch_state(slot, row);
 }
 
