@@ -20,19 +20,28 @@ struct tg_loader {
 /* Streams of random numbers: one for each epoch's order. */
 static const uint64_t SHUFFLE_STREAM = UINT64_C(0x5AFF1E) << 32;
 
-/* A function of seed and epoch alone (Fisher and Yates). */
+/* A function of seed and epoch alone (Fisher and Yates). Places are drawn ahead, for most of them
+ * lie where no cache has them. */
 static void shuffle(tg_loader *loader)
 {
+    enum { AHEAD = 64 };
+    uint64_t place[AHEAD];
     uint32_t *order = loader->order;
     const int64_t n = loader->data.count;
     tg_rng rng = {.seed = loader->options.seed, .stream = SHUFFLE_STREAM + loader->epoch};
     for (int64_t i = 0; i < n; i++)
         order[i] = (uint32_t)i;
-    for (int64_t i = n - 1; i > 0; i--) {
-        const uint64_t j = tg_rng_below(&rng, (uint64_t)i + 1);
-        const uint32_t other = order[j];
-        order[j] = order[i];
-        order[i] = other;
+    for (int64_t i = n - 1; i > 0;) {
+        const int64_t drawn = tg_min(i, AHEAD);
+        for (int64_t a = 0; a < drawn; a++) {
+            place[a] = tg_rng_below(&rng, (uint64_t)(i - a) + 1);
+            tg_prefetch(order + place[a], sizeof *order);
+        }
+        for (int64_t a = 0; a < drawn; a++, i--) {
+            const uint32_t other = order[place[a]];
+            order[place[a]] = order[i];
+            order[i] = other;
+        }
     }
 }
 
@@ -78,6 +87,8 @@ void tg_loader_free(tg_loader *loader)
 static inline void gather_rows(char *to, const char *from, size_t width, const uint32_t *order,
                                int64_t size)
 {
+    for (int64_t i = 0; i < size; i++)
+        tg_prefetch(from + order[i] * width, 1);
     for (int64_t i = 0; i < size; i++)
         tg_copy_row(to + (size_t)i * width, from + order[i] * width, width);
 }
