@@ -1,8 +1,8 @@
 /*
  * parallel.h: a pool of POSIX threads for loops inside the library
  *
- * Work is cut into ranges of independent outputs, never along a sum, so that results are the same
- * bits for any number of threads.
+ * Work is cut into ranges of independent outputs, and a sum only where one thread cuts it too, so
+ * that results are the same bits for any number of threads.
  */
 #ifndef TG_TENSOR_PARALLEL_H
 #define TG_TENSOR_PARALLEL_H

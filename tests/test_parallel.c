@@ -1,5 +1,6 @@
 /* Loops on several threads: every index once, results the same bits for any number of threads. */
 #include <criterion/criterion.h>
+#include <math.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
@@ -160,6 +161,47 @@ Test(parallel, loop__may_run_in_several_threads_of_the_program)
         pthread_join(thread[t], NULL);
     for (int i = 0; i < THREADS * 60; i++)
         cr_assert_eq(v[i / 60].count[i % 60], i % 60 < 50 + i / 60 ? 500 : 0);
+}
+
+/* ---- products -------------------------------------------------------------------------------- */
+
+/* a^T b (m, n) over k rows on some threads, which must be the same bits for all; and as near to the
+ * sum in double as `most` times the sum of the absolute values. */
+static void check_sum_over_rows(tg_dtype dtype, int64_t m, int64_t n, int64_t k, double most)
+{
+    tg_step_begin();
+    tg_tensor *a = tg_randn(dtype, k, m), *b = tg_randn(dtype, k, n);
+    tg_tensor *c = tg_matmul(tg_transpose(a, 0, 1), b);
+    for (int threads = 2; threads < 6; threads++) {
+        tg_set_num_threads(threads);
+        const tg_tensor *other = tg_matmul(tg_transpose(a, 0, 1), b);
+        cr_expect_arr_eq(c->data, other->data, (size_t)tg_numel(c) * tg_dtype_size(dtype),
+                         "(%d, %d) over %d on %d threads", (int)m, (int)n, (int)k, threads);
+    }
+    tg_set_num_threads(1);
+    for (int64_t i = 0; i < m; i++)
+        for (int64_t j = 0; j < n; j++) {
+            double sum = 0, size = 0;
+            for (int64_t r = 0; r < k; r++) {
+                const double term = tg_get(a, r, i) * tg_get(b, r, j);
+                sum += term;
+                size += fabs(term);
+            }
+            cr_assert_leq(fabs(tg_get(c, i, j) - sum), most * size, "(%d, %d) over %d: %d, %d",
+                          (int)m, (int)n, (int)k, (int)i, (int)j);
+        }
+    tg_step_end();
+}
+
+/* Few columns of a and many rows: sums over both halves of the rows; else over all of them. */
+Test(parallel, products__sum_over_rows)
+{
+    static const int64_t shapes[][3] = {{64, 64, 128},  {64, 64, 127},   {63, 65, 301}, {1, 700, 999},
+                                        {9, 31, 2001}, {128, 256, 256}, {64, 80, 96}};
+    for (int s = 0; s < 7; s++) {
+        check_sum_over_rows(TG_F32, shapes[s][0], shapes[s][1], shapes[s][2], 1e-6);
+        check_sum_over_rows(TG_F64, shapes[s][0], shapes[s][1], shapes[s][2], 1e-14);
+    }
 }
 
 /* ---- training -------------------------------------------------------------------------------- */
