@@ -235,14 +235,34 @@ void tg_multiply(const tg_tensor *c, const tg_tensor *a, const tg_tensor *b,
 
 /* ---- sums ------------------------------------------------------------------------------------ */
 
+#define SUM_COLUMNS 64
+
+typedef struct sums {
+    const tg_type_kernels *kernels;
+    int64_t size, count, inner, blocks; /* of SUM_COLUMNS columns, in inner */
+    char *out;
+    const char *x;
+} sums;
+
+/* Blocks of columns, of one outer index behind the other. */
+static void sum_blocks(void *context, int64_t begin, int64_t end)
+{
+    const sums *s = context;
+    for (int64_t i = begin; i < end; i++) {
+        const int64_t outer = i / s->blocks, column = i % s->blocks * SUM_COLUMNS;
+        s->kernels->sum(s->count, tg_min(SUM_COLUMNS, s->inner - column), s->inner,
+                        s->out + (outer * s->inner + column) * s->size,
+                        s->x + (outer * s->count * s->inner + column) * s->size);
+    }
+}
+
 void tg_sum_middle(tg_dtype dtype, int64_t outer, int64_t count, int64_t inner, void *out,
                    const void *x)
 {
-    const int64_t size = (int64_t)tg_dtype_size(dtype);
-    const tg_type_kernels *kernels = tg_kernels_of(dtype);
-    for (int64_t i = 0; i < outer; i++)
-        kernels->sum(count, inner, (char *)out + i * inner * size,
-                     (const char *)x + i * count * inner * size);
+    sums s = {tg_kernels_of(dtype), (int64_t)tg_dtype_size(dtype), count, inner,
+              (inner + SUM_COLUMNS - 1) / SUM_COLUMNS, out, x};
+    const int64_t elements = count * tg_min(inner, SUM_COLUMNS);
+    tg_parallel_for(outer * s.blocks, 1 + PARALLEL / (elements + 1), sum_blocks, &s);
 }
 
 /* ---- masks ----------------------------------------------------------------------------------- */

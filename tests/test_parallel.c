@@ -196,7 +196,7 @@ static void check_sum_over_rows(tg_dtype dtype, int64_t m, int64_t n, int64_t k,
 /* Few columns of a and many rows: sums over both halves of the rows; else over all of them. */
 Test(parallel, products__sum_over_rows)
 {
-    static const int64_t shapes[][3] = {{64, 64, 128},  {64, 64, 127},   {63, 65, 301}, {1, 700, 999},
+    static const int64_t shapes[][3] = {{64, 64, 128}, {64, 64, 127},   {63, 65, 301}, {1, 700, 999},
                                         {9, 31, 2001}, {128, 256, 256}, {64, 80, 96}};
     for (int s = 0; s < 7; s++) {
         check_sum_over_rows(TG_F32, shapes[s][0], shapes[s][1], shapes[s][2], 1e-6);

@@ -109,8 +109,8 @@ typedef struct tg_type_kernels {
     const tg_map_kernel (*map)[TG_MAPS]; /* by row and kind; NULL for an unary row's b */
     int tile_rows; /* rows of c that gemm works on at a time */
     void (*gemm)(const tg_gemm *product);
-    /* out[j] = sum over i of x[i * inner + j], in double: (count, inner) -> (inner) */
-    void (*sum)(int64_t count, int64_t inner, void *out, const void *x);
+    /* out[j] = sum over i of x[i * row + j], in double: (count, inner) -> (inner) */
+    void (*sum)(int64_t count, int64_t inner, int64_t row, void *out, const void *x);
     /* Elements of whole segments; the last may be cut. */
     void (*dropout_mask)(int64_t n, void *out, const tg_mask_draw *draw);
     /* g NULL counts as zeros. Subnormal m and v are set to zero. */
