@@ -91,9 +91,11 @@ tg_tensor *tg_embedding_at(const char *at, tg_tensor *weight, tg_tensor *index)
 /* ---- scatter_rows: x (..., dim), index (...) i64 -> row-sparse (rows, dim) ------------------- */
 
 /* For each of the count rows of the index, the number of its first use: slot[i]. The distinct rows,
- * in the order of first use, go to row[]; returns how many they are. Open addressing in a table of
+ * in the order of first use, go to row[], and how many uses those before them have to first[];
+ * returns how many they are. Open addressing in a table of
  * twice the size, so no sort and no memory in proportion to the table of embeddings. */
-static int64_t coalesce(int64_t count, const int64_t *index, int64_t *slot, int64_t *row)
+static int64_t coalesce(int64_t count, const int64_t *index, int64_t *slot, int64_t *row,
+                        int64_t *first)
 {
     size_t size = 16;
     while (size < 2 * (size_t)count)
@@ -108,9 +110,15 @@ static int64_t coalesce(int64_t count, const int64_t *index, int64_t *slot, int6
         int64_t *entry = &table[h & (size - 1)];
         if (*entry < 0) {
             row[distinct] = index[i];
+            first[distinct] = 0;
             *entry = distinct++;
         }
         slot[i] = *entry;
+        first[*entry]++;
+    }
+    for (int64_t s = 0, uses = 0; s < distinct; s++) {
+        uses += first[s];
+        first[s] = uses - first[s];
     }
     return distinct;
 }
@@ -118,25 +126,26 @@ static int64_t coalesce(int64_t count, const int64_t *index, int64_t *slot, int6
 typedef struct row_sums {
     const tg_tensor *x;
     int64_t count, dim, x_row;
-    const int64_t *slot;
+    const int64_t *slot, *first; /* of each row of x; of each slot, as coalesce gives them */
     char *data;
 } row_sums;
 
-/* Slots begin .. end of data (distinct, dim): each the sum of its rows of x. */
+/* The slots of data (distinct, dim) with first in begin .. end: each the sum of its rows of x. By
+ * rows of x, not by slots: those that come first have most of them. */
 static void sum_rows(void *context, int64_t begin, int64_t end)
 {
     const row_sums *s = context;
     const tg_map_kernel add = tg_kernels_of(s->x->dtype)->map[TG_ROW_add][TG_VALUE];
     const int64_t size = (int64_t)tg_dtype_size(s->x->dtype);
-    for (int64_t i = 0, next = begin; i < s->count; i++) {
+    for (int64_t i = 0, last = -1; i < s->count; i++) {
         const int64_t slot = s->slot[i];
-        if (slot < begin || slot >= end)
+        if (s->first[slot] < begin || s->first[slot] >= end)
             continue;
         char *to = s->data + slot * s->dim * size;
         const char *from = (const char *)s->x->data + i * s->x_row * size;
-        if (slot == next) {
+        if (slot > last) {
             memcpy(to, from, (size_t)(s->dim * size));
-            next++;
+            last = slot;
         } else {
             add(s->dim, to, (const void *[]){to, from});
         }
@@ -172,13 +181,14 @@ static tg_tensor *scatter_rows_forward(const tg_node *n)
     tg_tensor *slot = tg_result(n, TG_I64, TG_SHAPE(count));
     if (tg_is_error(from) || tg_is_error(index) || tg_is_error(ids) || tg_is_error(slot))
         return tg_error_tensor();
-    const int64_t distinct = coalesce(count, index->data, slot->data, ids->data);
+    int64_t *first = tg_step_memory((size_t)count * sizeof *first);
+    const int64_t distinct = coalesce(count, index->data, slot->data, ids->data, first);
     ids->shape.size[0] = distinct;
     tg_tensor *y = tg_result(n, x->dtype, TG_SHAPE(distinct, dim));
     if (tg_is_error(y))
         return y;
-    row_sums sums = {from, count, dim, in_place ? x->stride[0] : dim, slot->data, y->data};
-    tg_parallel_for(distinct, 1 + PARALLEL / (dim + 1), sum_rows, &sums);
+    row_sums sums = {from, count, dim, in_place ? x->stride[0] : dim, slot->data, first, y->data};
+    tg_parallel_for(count, 1 + PARALLEL / (dim + 1), sum_rows, &sums);
     y->shape.size[0] = rows;
     y->rows = ids;
     return y;
