@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "data/dataset-internal.h"
+#include "tensor/parallel.h"
 #include "tensor/random.h"
 #include "tensor/tensor-internal.h"
 
@@ -83,30 +84,45 @@ void tg_loader_free(tg_loader *loader)
     free(loader);
 }
 
-/* The rows order[0] to order[size - 1] of an array, one behind the other. */
-static inline void gather_rows(char *to, const char *from, size_t width, const uint32_t *order,
-                               int64_t size)
+typedef struct gathering {
+    char *to;
+    const char *from;
+    size_t width;
+    const uint32_t *order;
+} gathering;
+
+/* Rows order[begin] to order[end - 1] of an array, one behind the other. */
+static inline void gather_width(const gathering *g, size_t width, int64_t begin, int64_t end)
 {
-    for (int64_t i = 0; i < size; i++)
-        tg_prefetch(from + order[i] * width, 1);
-    for (int64_t i = 0; i < size; i++)
-        tg_copy_row(to + (size_t)i * width, from + order[i] * width, width);
+    for (int64_t i = begin; i < end; i++)
+        tg_prefetch(g->from + g->order[i] * width, 1);
+    for (int64_t i = begin; i < end; i++)
+        tg_copy_row(g->to + (size_t)i * width, g->from + g->order[i] * width, width);
+}
+
+static void gather_rows(void *context, int64_t begin, int64_t end)
+{
+    const gathering *g = context;
+    if (g->width == 8) /* constants, so that the loop knows what it copies */
+        gather_width(g, 8, begin, end);
+    else if (g->width == 4)
+        gather_width(g, 4, begin, end);
+    else
+        gather_width(g, g->width, begin, end);
 }
 
 static void gather(const tg_loader *loader, int column, int64_t size)
 {
+    enum { GRAIN = 512 }; /* rows worth a thread */
     tg_tensor *batch = loader->batch[column];
     const char *rows = tg_dataset_rows(&loader->data, column);
-    const size_t width = tg_column_width(batch);
-    const uint32_t *order = loader->order ? loader->order + loader->next : NULL;
-    if (!order)
-        memcpy(batch->data, rows + (size_t)loader->next * width, (size_t)size * width);
-    else if (width == 8) /* constants, so that the loop knows what it copies */
-        gather_rows(batch->data, rows, 8, order, size);
-    else if (width == 4)
-        gather_rows(batch->data, rows, 4, order, size);
-    else
-        gather_rows(batch->data, rows, width, order, size);
+    gathering g = {.to = batch->data, .from = rows, .width = tg_column_width(batch)};
+    if (loader->order) {
+        g.order = loader->order + loader->next;
+        tg_parallel_for(size, GRAIN, gather_rows, &g);
+    } else {
+        memcpy(g.to, rows + (size_t)loader->next * g.width, (size_t)size * g.width);
+    }
     batch->shape.size[0] = size;
     tg_touch(batch); /* a backward that still needs the batch before is told so */
 }
