@@ -23,7 +23,7 @@ void *tg_memory(size_t bytes);
 /* Ask the memory for bytes that are used soon. Rows of a batch lie scattered over tables that no
  * cache holds; whoever goes through a list asks for those TG_ROWS_AHEAD places on. Into L2: more
  * requests can wait there than at L1. */
-enum { TG_ROWS_AHEAD = 4 };
+enum { TG_ROWS_AHEAD = 8 };
 static inline void tg_prefetch(const void *p, size_t bytes)
 {
     for (size_t b = 0; b < bytes; b += TG_LINE)
