@@ -92,8 +92,8 @@ tg_tensor *tg_embedding_at(const char *at, tg_tensor *weight, tg_tensor *index)
 
 /* For each of the count rows of the index, the number of its first use: slot[i]. The distinct rows,
  * in the order of first use, go to row[], and how many uses those before them have to first[];
- * returns how many they are. Open addressing in a table of
- * twice the size, so no sort and no memory in proportion to the table of embeddings. */
+ * returns how many they are. Open addressing in a table of twice the size, so no sort and no memory
+ * in proportion to the table of embeddings. */
 static int64_t coalesce(int64_t count, const int64_t *index, int64_t *slot, int64_t *row,
                         int64_t *first)
 {

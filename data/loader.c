@@ -95,7 +95,7 @@ typedef struct gathering {
 static inline void gather_width(const gathering *g, size_t width, int64_t begin, int64_t end)
 {
     for (int64_t i = begin; i < end; i++)
-        tg_prefetch(g->from + g->order[i] * width, 1);
+        tg_prefetch(g->from + g->order[i] * width, width);
     for (int64_t i = begin; i < end; i++)
         tg_copy_row(g->to + (size_t)i * width, g->from + g->order[i] * width, width);
 }

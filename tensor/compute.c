@@ -197,8 +197,8 @@ static void product_rows(void *context, int64_t begin, int64_t end)
 
 /* Whether c is a sum over many rows of a and b, as the gradient of a layer's weight is over the
  * batch. It is then made of the sums over both halves of them, for any number of threads: of two,
- * each has those rows in its cache that it made itself, and takes none from the other's. To write
- * a line again that another core has read costs as much as to read ten. */
+ * each reads the rows that it made itself. To write a line again that another core has read costs
+ * as much as to read nine. */
 static bool has_halves(const tg_gemm *t)
 {
     return t->a_row == 1 && t->k >= 2 * t->m && !t->start &&
@@ -235,11 +235,9 @@ void tg_multiply(const tg_tensor *c, const tg_tensor *a, const tg_tensor *b,
 
 /* ---- sums ------------------------------------------------------------------------------------ */
 
-#define SUM_COLUMNS 64
-
 typedef struct sums {
     const tg_type_kernels *kernels;
-    int64_t size, count, inner, blocks; /* of SUM_COLUMNS columns, in inner */
+    int64_t size, count, inner, blocks; /* of TG_SUM_COLUMNS columns, in inner */
     char *out;
     const char *x;
 } sums;
@@ -249,8 +247,8 @@ static void sum_blocks(void *context, int64_t begin, int64_t end)
 {
     const sums *s = context;
     for (int64_t i = begin; i < end; i++) {
-        const int64_t outer = i / s->blocks, column = i % s->blocks * SUM_COLUMNS;
-        s->kernels->sum(s->count, tg_min(SUM_COLUMNS, s->inner - column), s->inner,
+        const int64_t outer = i / s->blocks, column = i % s->blocks * TG_SUM_COLUMNS;
+        s->kernels->sum(s->count, tg_min(TG_SUM_COLUMNS, s->inner - column), s->inner,
                         s->out + (outer * s->inner + column) * s->size,
                         s->x + (outer * s->count * s->inner + column) * s->size);
     }
@@ -260,8 +258,8 @@ void tg_sum_middle(tg_dtype dtype, int64_t outer, int64_t count, int64_t inner, 
                    const void *x)
 {
     sums s = {tg_kernels_of(dtype), (int64_t)tg_dtype_size(dtype), count, inner,
-              (inner + SUM_COLUMNS - 1) / SUM_COLUMNS, out, x};
-    const int64_t elements = count * tg_min(inner, SUM_COLUMNS);
+              (inner + TG_SUM_COLUMNS - 1) / TG_SUM_COLUMNS, out, x};
+    const int64_t elements = count * tg_min(inner, TG_SUM_COLUMNS);
     tg_parallel_for(outer * s.blocks, 1 + PARALLEL / (elements + 1), sum_blocks, &s);
 }
 

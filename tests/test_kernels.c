@@ -626,7 +626,7 @@ static array output(const tg_type_kernels *k, int type, int which)
                            .b = s.g.data, .b_row = p & 2 ? 1 : n, .b_col = p & 2 ? K : 1});
     } else if (which == SUM || which == SUMS) {
         k->sum(which == SUM ? N : N / 100, which == SUM ? 1 : 100, which == SUM ? 1 : 100, out.data,
-                   s.g.data);
+               s.g.data);
     } else if (which == MASK) {
         k->dropout_mask(N, out.data, &(tg_mask_draw){.threshold = 30000, .scale = 1.9});
     } else if (which == ADAM) {

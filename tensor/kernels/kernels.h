@@ -103,13 +103,16 @@ static inline int64_t tg_mask_segment(uint32_t threshold)
     return 128 * TG_MASK_BLOCKS / tg_mask_bits(threshold);
 }
 
+#define TG_SUM_COLUMNS 64
+
 /* The kernels of one element type. */
 typedef struct tg_type_kernels {
     /* Unary: in = {x} for the value, {g, x, y} for derivatives; binary: {a, b}, {g, a, b, y}. */
     const tg_map_kernel (*map)[TG_MAPS]; /* by row and kind; NULL for an unary row's b */
     int tile_rows; /* rows of c that gemm works on at a time */
     void (*gemm)(const tg_gemm *product);
-    /* out[j] = sum over i of x[i * row + j], in double: (count, inner) -> (inner) */
+    /* out[j] = sum over i of x[i * row + j], in double: (count, inner) -> (inner), by
+     * TG_SUM_COLUMNS columns at a time */
     void (*sum)(int64_t count, int64_t inner, int64_t row, void *out, const void *x);
     /* Elements of whole segments; the last may be cut. */
     void (*dropout_mask)(int64_t n, void *out, const tg_mask_draw *draw);
