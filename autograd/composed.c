@@ -1,25 +1,5 @@
 /* Functions made of ops: they need no gradient rule of their own. */
-#include <math.h>
-
 #include "autograd/ops-internal.h"
-
-tg_tensor *tg_dropout_at(const char *at, tg_tensor *x, double p, bool training)
-{
-    if (!tg_usable(at, "dropout", x))
-        return tg_error_tensor();
-    if (!(p >= 0 && p <= 1))
-        return tg_misuse(at, "dropout", "probability %g; 0 to 1 expected", p);
-    if (x->dtype == TG_I64)
-        return tg_misuse(at, "dropout", "i64; f32 or f64 expected");
-    if (!training || p == 0)
-        return x;
-    const uint32_t threshold = (uint32_t)lround(p * 65536);
-    tg_tensor *mask = tg_tensor_new(at, "dropout", x->dtype, x->shape);
-    if (tg_is_error(mask))
-        return mask;
-    tg_fill_mask(mask, threshold, threshold < 65536 ? 65536.0 / (65536 - threshold) : 0);
-    return tg_mul_at(at, x, mask);
-}
 
 /* ---- elementwise ----------------------------------------------------------------------------- */
 

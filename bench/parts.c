@@ -188,7 +188,7 @@ void bench_parts(void)
     tg_step_end();
     print_part("optimiser", "", least[3], whole);
     print_rate(least[3], 0, 0, peak, copying);
-    print_part("engine, masks", "", least[1] + least[2] - ops, whole);
+    print_part("engine and rest", "", least[1] + least[2] - ops, whole);
     print_rate(least[1] + least[2] - ops, 0, 0, peak, copying);
     print_part("the step", "", whole, whole);
     print_rate(whole, 3 * 2.0 * BATCH * (256 * 128 + 128 * 64 + 64 * 32), 0, peak, copying);

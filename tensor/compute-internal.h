@@ -27,7 +27,15 @@ void tg_multiply(const tg_tensor *c, const tg_tensor *a, const tg_tensor *b,
 void tg_sum_middle(tg_dtype dtype, int64_t outer, int64_t count, int64_t inner, void *out,
                    const void *x);
 
-/* A dropout mask from this thread's generator: 0 with probability threshold / 65536, else scale. */
-void tg_fill_mask(tg_tensor *out, uint32_t threshold, double scale);
+/* ---- dropout: each element is zero with probability threshold / 65536 (0 to 65536) ----------- */
+
+/* How many random words that takes of `count` elements, in whole groups (kernels.h). */
+int64_t tg_dropout_words(int64_t count, uint32_t threshold);
+
+/* Whole groups of words from this thread's generator. */
+void tg_draw_words(int64_t words, uint32_t *word);
+
+/* out = x over the share that is kept, or zero, as the words say; both contiguous, of one shape. */
+void tg_drop(const tg_tensor *out, const tg_tensor *x, const uint32_t *word, uint32_t threshold);
 
 #endif

@@ -263,33 +263,45 @@ void tg_sum_middle(tg_dtype dtype, int64_t outer, int64_t count, int64_t inner, 
     tg_parallel_for(outer * s.blocks, 1 + PARALLEL / (elements + 1), sum_blocks, &s);
 }
 
-/* ---- masks ----------------------------------------------------------------------------------- */
+/* ---- dropout --------------------------------------------------------------------------------- */
 
-typedef struct mask {
-    const tg_type_kernels *kernels;
-    tg_tensor *out;
-    int64_t count;
-    tg_mask_draw draw;
-} mask;
-
-static void mask_segments(void *context, int64_t begin, int64_t end)
+int64_t tg_dropout_words(int64_t count, uint32_t threshold)
 {
-    const mask *m = context;
-    tg_mask_draw draw = m->draw;
-    draw.position += (uint64_t)begin * TG_MASK_BLOCKS;
-    const int64_t segment = tg_mask_segment(draw.threshold), from = begin * segment;
-    m->kernels->dropout_mask(tg_min(end * segment, m->count) - from,
-                             (char *)m->out->data + from * (int64_t)tg_dtype_size(m->out->dtype),
-                             &draw);
+    const int64_t rows = (count + TG_WORD_ROW - 1) / TG_WORD_ROW * tg_dropout_bits(threshold);
+    return (rows + 127) / 128 * TG_WORD_GROUP; /* of 32 bits a row, four rows a group */
 }
 
-void tg_fill_mask(tg_tensor *out, uint32_t threshold, double scale)
+void tg_draw_words(int64_t words, uint32_t *word)
 {
     tg_rng *rng = tg_default_rng();
-    mask m = {.kernels = tg_kernels_of(out->dtype), .out = out, .count = tg_numel(out),
-              .draw = {rng->seed, rng->stream, rng->position, threshold, scale}};
-    const int64_t segment = tg_mask_segment(threshold);
-    const int64_t segments = (m.count + segment - 1) / segment;
-    tg_parallel_for(segments, 1 + PARALLEL / segment, mask_segments, &m);
-    rng->position += (uint64_t)segments * TG_MASK_BLOCKS;
+    const int64_t groups = words / TG_WORD_GROUP;
+    tg_kernels_get()->philox(rng->seed, rng->stream, rng->position, groups, word);
+    rng->position += (uint64_t)groups * TG_WORD_ROW;
+}
+
+typedef struct dropping {
+    const tg_type_kernels *kernels;
+    int64_t count, segment, size; /* elements of all, of a group of words; bytes of one */
+    char *out;
+    const char *x;
+    const uint32_t *word;
+    uint32_t threshold;
+} dropping;
+
+static void drop_segments(void *context, int64_t begin, int64_t end)
+{
+    const dropping *d = context;
+    const int64_t from = begin * d->segment, n = tg_min(end * d->segment, d->count) - from;
+    const uint32_t kept = 65536 - d->threshold;
+    d->kernels->dropout(n, d->out + from * d->size, d->x + from * d->size,
+                        d->word + begin * TG_WORD_GROUP, d->threshold, kept ? 65536.0 / kept : 0);
+}
+
+void tg_drop(const tg_tensor *out, const tg_tensor *x, const uint32_t *word, uint32_t threshold)
+{
+    dropping d = {tg_kernels_of(out->dtype), tg_numel(out),
+                  32 * TG_WORD_GROUP / tg_dropout_bits(threshold),
+                  (int64_t)tg_dtype_size(out->dtype), out->data, x->data, word, threshold};
+    tg_parallel_for((d.count + d.segment - 1) / d.segment, 1 + PARALLEL / d.segment, drop_segments,
+                    &d);
 }

@@ -401,7 +401,7 @@ Test(kernels, maps__work_in_place)
         }
 }
 
-/* ---- sums and masks -------------------------------------------------------------------------- */
+/* ---- sums and dropout ------------------------------------------------------------------------ */
 
 /* Whole numbers: a sum in double is exact, and rounded once at the end. */
 Test(kernels, sum__is_exact_in_double)
@@ -426,40 +426,58 @@ Test(kernels, sum__is_exact_in_double)
         }
 }
 
-/* The rule of kernels.h, written down once more with tg_philox: element i's random bits. */
-static uint32_t mask_piece(const tg_mask_draw *draw, int bits, int64_t i)
+Test(kernels, philox__is_tg_philox_side_by_side)
 {
-    const int64_t segment = i / (2048 / bits), place = i % (2048 / bits), piece = place / 16;
-    uint32_t block[4];
-    tg_philox(draw->seed, draw->stream, draw->position + (uint64_t)(16 * segment + place % 16),
-              block);
-    return block[piece * bits / 32] >> piece * bits % 32 & ((1u << bits) - 1);
+    enum { GROUPS = 5 };
+    const uint64_t seed = UINT64_C(10) << 32 | 7, stream = UINT64_C(3) << 32 | 5;
+    const uint64_t first = (UINT64_C(1) << 32) - 20; /* the counter carries */
+    const tg_kernels *set;
+    for (int s = 0; (set = tg_kernels_supported(s)); s++) {
+        uint32_t word[GROUPS * TG_WORD_GROUP + 1], block[4];
+        word[GROUPS * TG_WORD_GROUP] = 12345;
+        set->philox(seed, stream, first, GROUPS, word);
+        for (int i = 0; i < GROUPS * TG_WORD_ROW; i++) {
+            tg_philox(seed, stream, first + (uint64_t)i, block);
+            for (int w = 0; w < 4; w++)
+                cr_assert_eq(word[(i / TG_WORD_ROW * 4 + w) * TG_WORD_ROW + i % TG_WORD_ROW],
+                             block[w], "%s: word %d of block %d", set->name, w, i);
+        }
+        cr_expect_eq(word[GROUPS * TG_WORD_GROUP], 12345, "no more than the groups");
+    }
 }
 
-/* All kept, all dropped, and thresholds that need each number of bits. */
-Test(kernels, dropout_mask__follows_its_rule)
+/* The rule of kernels.h, written down once more: all kept, all dropped, and thresholds that need each
+ * number of bits. */
+Test(kernels, dropout__follows_its_rule)
 {
     static const struct {
         uint32_t threshold;
         int bits;
     } cases[] = {{0, 1},      {65536, 1},  {0x8000, 1}, {0x4000, 2},  {0xC000, 2},  {0x1000, 4},
                  {0xF000, 4}, {0x0100, 8}, {0xAB00, 8}, {0x0001, 16}, {0x3333, 16}, {0xFFFF, 16}};
-    tg_mask_draw draw = {.seed = UINT64_C(10) << 32 | 7, .stream = UINT64_C(3) << 32 | 5,
-                         .position = (UINT64_C(1) << 32) - 20, .scale = 1.5};
+    enum { MOST = 5000 };
+    static uint32_t word[MOST + TG_WORD_GROUP];
+    tg_rng rng = {.seed = 1};
+    for (size_t i = 0; i < sizeof word / sizeof *word; i++)
+        word[i] = (uint32_t)tg_rng_below(&rng, UINT64_C(1) << 32);
     EACH_SET(set, type)
         for (size_t c = 0; c < sizeof cases / sizeof *cases; c++)
-            for (int64_t n = 0; n < 5000; n = n < 4 ? n + 1 : n * 3 / 2) {
+            for (int64_t n = 0; n < MOST; n = n < 4 ? n + 1 : n * 3 / 2) {
                 const int bits = cases[c].bits;
-                draw.threshold = cases[c].threshold;
-                array y = array_new(type, n);
-                set->type[type]->dropout_mask(n, y.data, &draw);
-                for (int64_t i = 0; i < n; i++)
-                    cr_assert_eq(get(&y, i),
-                                 mask_piece(&draw, bits, i) >= draw.threshold >> (16 - bits) ? 1.5
-                                                                                             : 0,
+                const uint32_t threshold = cases[c].threshold, least = threshold >> (16 - bits);
+                array x = array_whole(type, n, &rng, 8), y = array_new(type, n);
+                set->type[type]->dropout(n, y.data, x.data, word, threshold, 1.5);
+                for (int64_t i = 0; i < n; i++) {
+                    const int64_t bit = i / 16 * bits;
+                    const uint32_t piece =
+                        word[bit / 32 * 16 + i % 16] >> bit % 32 & ((1u << bits) - 1);
+                    cr_assert_eq(get(&y, i), piece >= least ? 1.5 * get(&x, i) : 0,
                                  "%s f%d: threshold %x: element %d of %d", NAME(set, type),
-                                 draw.threshold, (int)i, (int)n);
-                free(y.data);
+                                 threshold, (int)i, (int)n);
+                }
+                set->type[type]->dropout(n, x.data, x.data, word, threshold, 1.5);
+                cr_assert_arr_eq(x.data, y.data, bytes(&y), "in place");
+                free(x.data), free(y.data);
             }
 }
 
@@ -606,7 +624,7 @@ Test(kernels, sgd__agrees_with_its_formula)
 /* ---- the same bits --------------------------------------------------------------------------- */
 
 enum { MAPS = TG_ROWS * TG_MAPS, PRODUCTS = 8 };
-enum { SUM = MAPS + PRODUCTS, SUMS, MASK, ADAM, SGD, OUTPUTS };
+enum { SUM = MAPS + PRODUCTS, SUMS, DROPOUT, ADAM, SGD, OUTPUTS };
 
 /* What a set gives for fixed inputs: output number `which`: the maps, the products, the rest. */
 static array output(const tg_type_kernels *k, int type, int which)
@@ -627,8 +645,8 @@ static array output(const tg_type_kernels *k, int type, int which)
     } else if (which == SUM || which == SUMS) {
         k->sum(which == SUM ? N : N / 100, which == SUM ? 1 : 100, which == SUM ? 1 : 100, out.data,
                s.g.data);
-    } else if (which == MASK) {
-        k->dropout_mask(N, out.data, &(tg_mask_draw){.threshold = 30000, .scale = 1.9});
+    } else if (which == DROPOUT) {
+        k->dropout(N, out.data, s.g.data, s.m.data, 30000, 1.9);
     } else if (which == ADAM) {
         k->adam(N, out.data, s.g.data, s.m.data, s.v.data,
                 &(tg_adam_update){0.9, 0.999, 1e-8, 0.01, 0.9, 1e-3, 1.7});

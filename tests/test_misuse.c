@@ -154,7 +154,7 @@ static bool takes_any_shape(const tg_op *op)
 #include "tensor/elementwise.def"
 #undef UNARY
 #undef BINARY
-        "contiguous", "to_dense", NULL};
+        "contiguous", "dropout", "to_dense", NULL};
     return is_one_of(op->name, any);
 }
 

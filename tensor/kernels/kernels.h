@@ -77,30 +77,20 @@ typedef struct tg_rmsprop_update {
     double lr, keep, add, eps, weight_decay;
 } tg_rmsprop_update;
 
-/* A dropout mask: 0 with probability threshold / 65536, else scale. */
-typedef struct tg_mask_draw {
-    uint64_t seed, stream, position; /* of the first block of the first segment */
-    uint32_t threshold; /* 0 to 65536 */
-    double scale;
-} tg_mask_draw;
+/* Random words stand in rows of 16, and four rows are a group: word w of the group's block number i
+ * is word i of row w. Dropout takes the fewest of 1, 2, 4, 8, 16 bits an element that tell the
+ * threshold apart: element i takes the piece number i / 16 of that many bits in the column i % 16,
+ * rows in their order, low bits first, and is kept where they are at least the threshold's upper
+ * bits. */
+#define TG_WORD_ROW 16
+#define TG_WORD_GROUP (4 * TG_WORD_ROW)
 
-/* A mask takes the fewest of 1, 2, 4, 8, 16 bits an element that tell the threshold apart, and is
- * drawn in segments of 16 blocks of 128 random bits, 2048 / bits elements. Element i of a segment
- * takes from block i % 16 the piece number i / 16 of that many bits: words in their order, low bits
- * first. It is kept where the piece is at least the threshold's upper bits. */
-#define TG_MASK_BLOCKS 16
-
-static inline int tg_mask_bits(uint32_t threshold)
+static inline int tg_dropout_bits(uint32_t threshold)
 {
     int bits = 16;
     while (bits > 1 && threshold % (1u << (16 - bits / 2)) == 0)
         bits /= 2;
     return bits;
-}
-
-static inline int64_t tg_mask_segment(uint32_t threshold)
-{
-    return 128 * TG_MASK_BLOCKS / tg_mask_bits(threshold);
 }
 
 #define TG_SUM_COLUMNS 64
@@ -114,8 +104,9 @@ typedef struct tg_type_kernels {
     /* out[j] = sum over i of x[i * row + j], in double: (count, inner) -> (inner), by
      * TG_SUM_COLUMNS columns at a time */
     void (*sum)(int64_t count, int64_t inner, int64_t row, void *out, const void *x);
-    /* Elements of whole segments; the last may be cut. */
-    void (*dropout_mask)(int64_t n, void *out, const tg_mask_draw *draw);
+    /* out = x scale, or zero with probability threshold / 65536 (0 to 65536), as the words say. */
+    void (*dropout)(int64_t n, void *out, const void *x, const uint32_t *word, uint32_t threshold,
+                    double scale);
     /* g NULL counts as zeros. Subnormal m and v are set to zero. */
     void (*adam)(int64_t n, void *p, const void *g, void *m, void *v, const tg_adam_update *u);
     void (*adam_late)(int64_t n, void *p, const void *m, const void *v, const tg_adam_late *u);
@@ -127,6 +118,8 @@ typedef struct tg_type_kernels {
 
 typedef struct tg_kernels {
     const char *name;               /* "avx2" */
+    /* Groups of random words: Philox4x32-10 (Salmon et al. 2011) from block number `first` on. */
+    void (*philox)(uint64_t seed, uint64_t stream, uint64_t first, int64_t groups, uint32_t *word);
     const tg_type_kernels *type[2]; /* by tg_dtype: f32, f64 */
 } tg_kernels;
 
