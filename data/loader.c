@@ -5,7 +5,6 @@
 
 #include "data/dataset-internal.h"
 #include "tensor/parallel.h"
-#include "tensor/random.h"
 #include "tensor/tensor-internal.h"
 
 struct tg_loader {
@@ -34,10 +33,9 @@ static void shuffle(tg_loader *loader)
         order[i] = (uint32_t)i;
     for (int64_t i = n - 1; i > 0;) {
         const int64_t drawn = tg_min(i, AHEAD);
-        for (int64_t a = 0; a < drawn; a++) {
-            place[a] = tg_rng_below(&rng, (uint64_t)(i - a) + 1);
+        tg_rng_below_each(&rng, drawn, (uint64_t)i + 1, place);
+        for (int64_t a = 0; a < drawn; a++)
             tg_prefetch(order + place[a], sizeof *order);
-        }
         for (int64_t a = 0; a < drawn; a++, i--) {
             const uint32_t other = order[place[a]];
             order[place[a]] = order[i];

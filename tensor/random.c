@@ -2,6 +2,7 @@
 
 #include <math.h>
 
+#include "tensor/kernels/kernels.h"
 #include "tensor/tensor-internal.h"
 
 static _Thread_local tg_rng local;
@@ -59,14 +60,36 @@ double tg_rng_normal(tg_rng *rng)
     return sqrt(-2 * log(u)) * cos(angle);
 }
 
+/* Of the 2^64 numbers the first 2^64 mod bound are one more than go into bound equal parts. Few are
+ * below bound itself, and need the division. */
+static bool is_surplus(uint64_t number, uint64_t bound)
+{
+    return number < bound && number < (UINT64_MAX - bound + 1) % bound;
+}
+
 uint64_t tg_rng_below(tg_rng *rng, uint64_t bound)
 {
-    const uint64_t surplus = (UINT64_MAX - bound + 1) % bound; /* 2^64 mod bound */
     uint64_t half[2];
     do
         draw(rng, half);
-    while (half[0] < surplus);
+    while (is_surplus(half[0], bound));
     return half[0] % bound;
+}
+
+void tg_rng_below_each(tg_rng *rng, int64_t count, uint64_t bound, uint64_t *out)
+{
+    uint32_t word[TG_WORD_GROUP];
+    while (count > 0) {
+        tg_kernels_get()->philox(rng->seed, rng->stream, rng->position, 1, word);
+        for (int b = 0; b < TG_WORD_ROW && count > 0; b++) {
+            const uint64_t half = (uint64_t)word[TG_WORD_ROW + b] << 32 | word[b];
+            rng->position++;
+            if (is_surplus(half, bound))
+                continue;
+            *out++ = half % bound--;
+            count--;
+        }
+    }
 }
 
 /* t[i] = base + factor * next(): element by element, so that strides do not matter. */

@@ -10,6 +10,7 @@
 #ifndef TG_TENSOR_INTERNAL_H
 #define TG_TENSOR_INTERNAL_H
 
+#include "tensor/random.h"
 #include "tensor/tensor.h"
 
 /* ---- memory: memory.c ------------------------------------------------------------------------ */
@@ -100,6 +101,12 @@ static inline int64_t tg_min(int64_t a, int64_t b)
 {
     return a < b ? a : b;
 }
+
+/* ---- random numbers: random.c ---------------------------------------------------------------- */
+
+/* What tg_rng_below(rng, bound), tg_rng_below(rng, bound - 1), ... give, one after the other; count
+ * is at most bound. */
+void tg_rng_below_each(tg_rng *rng, int64_t count, uint64_t bound, uint64_t *out);
 
 /* ---- loops over strided elements: strided.c -------------------------------------------------- */
 

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "tapegrad.h"
+#include "tensor/tensor-internal.h"
 
 /* Known answers of Philox4x32-10, from the authors' Random123 (tests/kat_vectors). */
 Test(random, philox__gives_the_known_answers)
@@ -71,6 +72,24 @@ Test(random, below__is_uniform_for_every_bound)
         largest = k > largest ? k : largest;
     }
     cr_expect_gt(largest, UINT64_C(1) << 63);
+}
+
+/* The same draws as one by one; of those below 3 2^62 one in four is drawn again. */
+Test(random, below_each__is_below_with_bounds_that_fall)
+{
+    static const uint64_t bounds[] = {100, UINT64_C(1) << 32, UINT64_C(3) << 62, UINT64_MAX};
+    for (size_t b = 0; b < sizeof bounds / sizeof *bounds; b++)
+        for (int count = 0; count <= 100; count += count < 20 ? 1 : 16) {
+            tg_rng rng = {.seed = 9, .stream = 4, .position = (UINT64_C(1) << 32) - 40};
+            tg_rng one_by_one = rng;
+            uint64_t drawn[101] = {0};
+            drawn[count] = 12345;
+            tg_rng_below_each(&rng, count, bounds[b], drawn);
+            for (int i = 0; i < count; i++)
+                cr_assert_eq(drawn[i], tg_rng_below(&one_by_one, bounds[b] - (uint64_t)i));
+            cr_assert_eq(rng.position, one_by_one.position);
+            cr_assert_eq(drawn[count], 12345);
+        }
 }
 
 Test(random, generator__replays_from_a_saved_state)
