@@ -2,8 +2,6 @@
  * The gradient of a leaf, and steps by hand. The gradient of an owned leaf outlives the step, so it
  * is copied into memory that the leaf keeps: one block for a dense one, one for a row-sparse one.
  */
-#include <string.h>
-
 #include "autograd/ops-internal.h"
 
 static void leaf_set_dense(tg_tensor *leaf, const tg_tensor *g)
@@ -45,15 +43,11 @@ static void leaf_set_sparse(tg_tensor *leaf, const tg_tensor *g)
         buffer->rows = rows;
         leaf->sparse_buffer = buffer;
     }
-    const int64_t count = tg_numel(g->rows), dim = leaf->shape.size[1];
-    tg_owned_resize(buffer->rows, g->rows->shape);
-    tg_owned_resize(buffer, TG_SHAPE(count, dim));
-    memcpy(buffer->rows->data, g->rows->data, (size_t)count * sizeof(int64_t));
-    tg_copy_elements(buffer, held_rows(g));
-    buffer->shape = leaf->shape;
+    tg_coalesce(buffer, g);
     leaf->grad = buffer;
 }
 
+/* The rows of both. */
 static tg_tensor *sparse_sum(tg_tensor *a, tg_tensor *b)
 {
     tg_tensor *rows = tg_cat(0, a->rows, b->rows);
@@ -92,11 +86,11 @@ void tg_add_scaled_at(const char *at, tg_tensor *t, double factor, tg_tensor *x)
     }
     tg_step_begin();
     if (x->rows) {
-        tg_tensor *sum = tg_mul_scalar_at(at, held_rows(x), factor);
-        sum = tg_add_at(at, tg_embedding_at(at, t, x->rows), sum);
-        for (int64_t i = 0; i < tg_numel(x->rows) && !tg_is_error(sum); i++)
-            tg_copy_at(at, tg_select_at(at, t, 0, ((const int64_t *)x->rows->data)[i]),
-                       tg_select_at(at, sum, 0, i));
+        tg_tensor *change = tg_mul_scalar_at(at, held_rows(x), factor);
+        for (int64_t i = 0; i < tg_numel(x->rows) && !tg_is_error(change); i++) {
+            tg_tensor *row = tg_select_at(at, t, 0, ((const int64_t *)x->rows->data)[i]);
+            tg_copy_at(at, row, tg_add_at(at, row, tg_select_at(at, change, 0, i)));
+        }
     } else {
         tg_copy_at(at, t, tg_add_at(at, t, tg_mul_scalar_at(at, x, factor)));
     }

@@ -1,4 +1,4 @@
-/* embedding, its gradient scatter_rows, and to_dense. */
+/* embedding, its gradient scatter_rows, and what becomes of row-sparse tensors. */
 #include <string.h>
 
 #include "autograd/ops-internal.h"
@@ -90,12 +90,63 @@ tg_tensor *tg_embedding_at(const char *at, tg_tensor *weight, tg_tensor *index)
 
 /* ---- scatter_rows: x (..., dim), index (...) i64 -> row-sparse (rows, dim) ------------------- */
 
+typedef struct scatter_rows_attr {
+    int64_t rows;
+} scatter_rows_attr;
+
+static tg_tensor *scatter_rows_forward(const tg_node *n)
+{
+    tg_tensor *x = n->in[0];
+    const int64_t rows = ((const scatter_rows_attr *)n->attr)->rows;
+    if (x->shape.ndim < 1 || x->dtype == TG_I64)
+        return tg_reject(n, "%s %s; (..., dim) of f32 or f64 expected", tg_dtype_name(x->dtype),
+                         TG_TEXT(x->shape));
+    tg_shape lead = x->shape;
+    lead.ndim--;
+    if (!tg_shape_equal(&lead, &n->in[1]->shape))
+        return tg_reject(n, "rows %s with index %s: (..., dim) and (...) expected",
+                         TG_TEXT(x->shape), TG_TEXT(n->in[1]->shape));
+    const tg_shape shape = TG_SHAPE(rows, x->shape.size[lead.ndim]);
+    if (!tg_shape_is_valid(n->at, n->op->name, &shape) ||
+        !index_is_valid(n, n->in[1], rows))
+        return tg_error_tensor();
+    const int64_t dim = shape.size[1];
+    const bool in_place = x->shape.ndim == 2 && (x->stride[1] == 1 || dim == 1);
+    const tg_tensor *from = in_place ? x : tg_contiguous_at(n->at, x);
+    const tg_tensor *index = tg_contiguous_at(n->at, n->in[1]);
+    tg_tensor *ids = tg_result(n, TG_I64, TG_SHAPE(tg_numel(index)));
+    if (tg_is_error(from) || tg_is_error(index) || tg_is_error(ids))
+        return tg_error_tensor();
+    memcpy(ids->data, index->data, (size_t)tg_numel(index) * sizeof(int64_t));
+    tg_tensor *y = tg_tensor_alias(from);
+    y->shape = shape;
+    y->stride[0] = in_place ? x->stride[0] : dim;
+    y->stride[1] = 1;
+    y->rows = ids;
+    return y;
+}
+
+static void scatter_rows_backward(const tg_node *n, tg_tensor *g, tg_tensor **dx)
+{
+    dx[0] = tg_embedding_at(n->at, g, n->in[1]);
+}
+
+TG_DEFINE_OP(scatter_rows, 2, TG_SAVES(1));
+
+tg_tensor *tg_scatter_rows_at(const char *at, tg_tensor *x, tg_tensor *index, int64_t rows)
+{
+    const scatter_rows_attr attr = {rows};
+    return tg_apply(at, &tg_op_scatter_rows, 2, (tg_tensor *[]){x, index}, &attr, sizeof attr);
+}
+
+/* ---- coalesce: row-sparse -> row-sparse, each row once ---------------------------------------- */
+
 /* For each of the count rows of the index, the number of its first use: slot[i]. The distinct rows,
  * in the order of first use, go to row[], and how many uses those before them have to first[];
  * returns how many they are. Open addressing in a table of twice the size, so no sort and no memory
  * in proportion to the table of embeddings. */
-static int64_t coalesce(int64_t count, const int64_t *index, int64_t *slot, int64_t *row,
-                        int64_t *first)
+static int64_t find_slots(int64_t count, const int64_t *index, int64_t *slot, int64_t *row,
+                          int64_t *first)
 {
     size_t size = 16;
     while (size < 2 * (size_t)count)
@@ -125,8 +176,8 @@ static int64_t coalesce(int64_t count, const int64_t *index, int64_t *slot, int6
 
 typedef struct row_sums {
     const tg_tensor *x;
-    int64_t count, dim, x_row;
-    const int64_t *slot, *first; /* of each row of x; of each slot, as coalesce gives them */
+    int64_t count, dim;
+    const int64_t *slot, *first; /* of each row of x; of each slot, as find_slots gives them */
     char *data;
 } row_sums;
 
@@ -142,7 +193,7 @@ static void sum_rows(void *context, int64_t begin, int64_t end)
         if (s->first[slot] < begin || s->first[slot] >= end)
             continue;
         char *to = s->data + slot * s->dim * size;
-        const char *from = (const char *)s->x->data + i * s->x_row * size;
+        const char *from = (const char *)s->x->data + i * s->x->stride[0] * size;
         if (slot > last) {
             memcpy(to, from, (size_t)(s->dim * size));
             last = slot;
@@ -152,59 +203,20 @@ static void sum_rows(void *context, int64_t begin, int64_t end)
     }
 }
 
-typedef struct scatter_rows_attr {
-    int64_t rows;
-} scatter_rows_attr;
-
-static tg_tensor *scatter_rows_forward(const tg_node *n)
+void tg_coalesce(tg_tensor *sum, const tg_tensor *x)
 {
-    tg_tensor *x = n->in[0];
-    const int64_t rows = ((const scatter_rows_attr *)n->attr)->rows;
-    if (x->shape.ndim < 1 || x->dtype == TG_I64)
-        return tg_reject(n, "%s %s; (..., dim) of f32 or f64 expected", tg_dtype_name(x->dtype),
-                         TG_TEXT(x->shape));
-    tg_shape lead = x->shape;
-    lead.ndim--;
-    if (!tg_shape_equal(&lead, &n->in[1]->shape))
-        return tg_reject(n, "rows %s with index %s: (..., dim) and (...) expected",
-                         TG_TEXT(x->shape), TG_TEXT(n->in[1]->shape));
-    const tg_shape shape = TG_SHAPE(rows, x->shape.size[lead.ndim]);
-    if (!tg_shape_is_valid(n->at, n->op->name, &shape) ||
-        !index_is_valid(n, n->in[1], rows))
-        return tg_error_tensor();
-    const int64_t dim = x->shape.size[lead.ndim];
-    const bool in_place = x->shape.ndim == 2 && (x->stride[1] == 1 || dim == 1);
-    const tg_tensor *from = in_place ? x : tg_contiguous_at(n->at, x);
-    const tg_tensor *index = tg_contiguous_at(n->at, n->in[1]);
-    const int64_t count = tg_numel(index);
-    tg_tensor *ids = tg_result(n, TG_I64, TG_SHAPE(count));
-    tg_tensor *slot = tg_result(n, TG_I64, TG_SHAPE(count));
-    if (tg_is_error(from) || tg_is_error(index) || tg_is_error(ids) || tg_is_error(slot))
-        return tg_error_tensor();
-    int64_t *first = tg_step_memory((size_t)count * sizeof *first);
-    const int64_t distinct = coalesce(count, index->data, slot->data, ids->data, first);
-    ids->shape.size[0] = distinct;
-    tg_tensor *y = tg_result(n, x->dtype, TG_SHAPE(distinct, dim));
-    if (tg_is_error(y))
-        return y;
-    row_sums sums = {from, count, dim, in_place ? x->stride[0] : dim, slot->data, first, y->data};
+    const int64_t count = tg_numel(x->rows), dim = x->shape.size[1];
+    tg_arena_push();
+    int64_t *slot = tg_step_memory(3 * (size_t)count * sizeof *slot);
+    int64_t *row = slot + count, *first = row + count;
+    const int64_t distinct = find_slots(count, x->rows->data, slot, row, first);
+    tg_owned_resize(sum->rows, TG_SHAPE(distinct));
+    tg_owned_resize(sum, TG_SHAPE(distinct, dim));
+    memcpy(sum->rows->data, row, (size_t)distinct * sizeof *row);
+    row_sums sums = {x, count, dim, slot, first, sum->data};
     tg_parallel_for(count, 1 + PARALLEL / (dim + 1), sum_rows, &sums);
-    y->shape.size[0] = rows;
-    y->rows = ids;
-    return y;
-}
-
-static void scatter_rows_backward(const tg_node *n, tg_tensor *g, tg_tensor **dx)
-{
-    dx[0] = tg_embedding_at(n->at, g, n->in[1]);
-}
-
-TG_DEFINE_OP(scatter_rows, 2, TG_SAVES(1));
-
-tg_tensor *tg_scatter_rows_at(const char *at, tg_tensor *x, tg_tensor *index, int64_t rows)
-{
-    const scatter_rows_attr attr = {rows};
-    return tg_apply(at, &tg_op_scatter_rows, 2, (tg_tensor *[]){x, index}, &attr, sizeof attr);
+    sum->shape = x->shape;
+    tg_arena_pop();
 }
 
 /* ---- to_dense: row-sparse -> the same shape, dense ------------------------------------------- */
@@ -215,11 +227,13 @@ static tg_tensor *to_dense_forward(const tg_node *n)
     tg_tensor *y = tg_zeros_at(n->at, x->dtype, x->shape);
     if (tg_is_error(y))
         return y;
-    const int64_t count = tg_numel(x->rows), *row = x->rows->data;
-    const size_t bytes = (size_t)x->shape.size[1] * tg_dtype_size(x->dtype);
-    for (int64_t i = 0; i < count; i++)
-        memcpy((char *)y->data + (size_t)row[i] * bytes, (const char *)x->data + (size_t)i * bytes,
-               bytes);
+    const tg_map_kernel add = tg_kernels_of(x->dtype)->map[TG_ROW_add][TG_VALUE];
+    const int64_t count = tg_numel(x->rows), *row = x->rows->data, dim = x->shape.size[1];
+    const int64_t size = (int64_t)tg_dtype_size(x->dtype);
+    for (int64_t i = 0; i < count; i++) {
+        char *to = (char *)y->data + row[i] * dim * size;
+        add(dim, to, (const void *[]){to, (const char *)x->data + i * x->stride[0] * size});
+    }
     return y;
 }
 

@@ -37,6 +37,10 @@ const tg_node *tg_tape_node(int64_t i);
 /* y += x, with x broadcast to y's shape; y is contiguous. Not recorded. */
 void tg_add_in_place(tg_tensor *y, tg_tensor *x);
 
+/* sum, an owned row-sparse tensor, takes the rows of x, each once, in the order of their first use:
+ * lookup.c. */
+void tg_coalesce(tg_tensor *sum, const tg_tensor *x);
+
 /* Add g, of the leaf's shape or row-sparse, to the leaf's gradient: leaf.c. */
 void tg_leaf_accumulate(tg_tensor *leaf, tg_tensor *g);
 

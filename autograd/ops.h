@@ -87,7 +87,7 @@ tg_tensor *tg_embedding_at(const char *at, tg_tensor *weight, tg_tensor *index);
 tg_tensor *tg_embedding_bag_at(const char *at, tg_tensor *weight, tg_tensor *index, bool mean);
 
 /* Embedding's gradient: a row-sparse table of `rows` rows, row r the sum of those rows of x whose
- * index is r: (..., dim), (...) i64 -> (rows, dim). */
+ * index is r: (..., dim), (...) i64 -> (rows, dim). It shares x's data: nothing is added up yet. */
 #define tg_scatter_rows(x, index, rows) tg_scatter_rows_at(TG_HERE, x, index, rows)
 tg_tensor *tg_scatter_rows_at(const char *at, tg_tensor *x, tg_tensor *index, int64_t rows);
 

@@ -41,8 +41,9 @@ struct tg_tensor {
      * and is row-sparse where only an embedding lookup reached the leaf: see `rows`. */
     tg_tensor *grad;
 
-    /* Row-sparse tensors only: (n) i64, distinct row numbers. data then holds the n rows
-     * (n, size[1], ...) in that order; all other rows of the shape are zero. */
+    /* Row-sparse tensors only: (n) i64, row numbers. data then holds n rows (n, size[1]), in that
+     * order and stride[0] apart; all other rows of the shape are zero. A leaf's gradient has each
+     * row once; of those that stand there twice, as in tg_scatter_rows, the sum counts. */
     tg_tensor *rows;
 
     /* Private to the library. */

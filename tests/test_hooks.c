@@ -219,6 +219,21 @@ Test(hooks, add_scaled__is_a_step_of_sgd)
     tg_module_free(&by_hand->base);
 }
 
+Test(hooks, add_scaled__adds_a_row_as_often_as_it_is_there)
+{
+    static const int64_t id[] = {2, 0, 2};
+    static const double x[] = {1, 2, 3};
+    tg_tensor *t = tg_owned(TG_F64, 3, 1);
+    tg_step_begin();
+    tg_tensor *rows = tg_from(TG_F64, x, 3, 1);
+    tg_add_scaled(t, 10, tg_scatter_rows(rows, tg_from(TG_I64, id, 3), 3));
+    tg_step_end();
+    cr_expect_eq(tg_get(t, 0, 0), 20);
+    cr_expect_eq(tg_get(t, 1, 0), 0);
+    cr_expect_eq(tg_get(t, 2, 0), 40);
+    tg_free(t);
+}
+
 Test(hooks, add_scaled__broadcasts_and_writes_into_views)
 {
     tg_tensor *t = tg_owned(TG_F64, 2, 3);
@@ -256,7 +271,7 @@ Test(hooks, add_scaled__misuse_is_named)
         tg_add_scaled(w, 1, sparse);
         expect_misuse("add_scaled: [3, 2] += row-sparse [4, 2]");
         tg_add_scaled(sparse, 1, sparse);
-        expect_misuse("embedding: operand 0 is row-sparse");
+        expect_misuse("narrow: operand 0 is row-sparse");
     }
     tg_step_end();
     tg_free(w);
