@@ -51,14 +51,28 @@ typedef void (*tg_run)(const void *context, const tg_slot *slot, int64_t offset,
 /* Walk the parameter on all threads; rows without gradient too where all_rows. */
 void tg_for_runs(tg_slot *slot, bool all_rows, tg_run run, const void *context);
 
-/* Ask the memory for a row of the optimiser's state, and of the parameter itself. */
-void tg_prefetch_state(const tg_slot *slot, int64_t row);
-void tg_prefetch_row(const tg_slot *slot, int64_t row);
-
 /* The address of element number `offset`; NULL for NULL. */
 static inline void *tg_at(const tg_tensor *t, int64_t offset)
 {
     return t ? (char *)t->data + offset * (int64_t)tg_dtype_size(t->dtype) : NULL;
+}
+
+/* Ask the memory for a row of the optimiser's state, and for one of the parameter as well. */
+TG_ALWAYS_INLINE void tg_prefetch_state(const tg_slot *slot, int64_t row)
+{
+    const int64_t dim = slot->param->shape.size[1];
+    const size_t bytes = (size_t)dim * tg_dtype_size(slot->param->dtype);
+    if (slot->first)
+        tg_prefetch(tg_at(slot->first, row * dim), bytes);
+    if (slot->second)
+        tg_prefetch(tg_at(slot->second, row * dim), bytes);
+}
+
+TG_ALWAYS_INLINE void tg_prefetch_row(const tg_slot *slot, int64_t row)
+{
+    const int64_t dim = slot->param->shape.size[1];
+    tg_prefetch(tg_at(slot->param, row * dim), (size_t)dim * tg_dtype_size(slot->param->dtype));
+    tg_prefetch_state(slot, row);
 }
 
 /* ---- Adam's updates of table rows, put off: catch_up.c --------------------------------------- */

@@ -164,24 +164,6 @@ static void dense_run(void *context, int64_t begin, int64_t end)
     w->run(w->context, w->slot, begin, end - begin, tg_at(w->slot->param->grad, begin));
 }
 
-void tg_prefetch_state(const tg_slot *slot, int64_t row)
-{
-    const tg_tensor *of = slot->param;
-    const int64_t bytes = of->shape.size[1] * (int64_t)tg_dtype_size(of->dtype);
-    if (slot->first)
-        tg_prefetch((const char *)slot->first->data + row * bytes, (size_t)bytes);
-    if (slot->second)
-        tg_prefetch((const char *)slot->second->data + row * bytes, (size_t)bytes);
-}
-
-void tg_prefetch_row(const tg_slot *slot, int64_t row)
-{
-    const tg_tensor *of = slot->param;
-    const int64_t bytes = of->shape.size[1] * (int64_t)tg_dtype_size(of->dtype);
-    tg_prefetch((const char *)of->data + row * bytes, (size_t)bytes);
-    tg_prefetch_state(slot, row);
-}
-
 /* The rows that the sparse gradient holds, number begin .. end of them. */
 static void present_rows(void *context, int64_t begin, int64_t end)
 {

@@ -23,9 +23,11 @@ void *tg_memory(size_t bytes);
 
 /* Ask the memory for bytes that are used soon. Rows of a batch lie scattered over tables that no
  * cache holds; whoever goes through a list asks for those TG_ROWS_AHEAD places on. Into L2: more
- * requests can wait there than at L1. */
+ * requests can wait there than at L1. Functions that do no more than this must be inline, always:
+ * gcc would find that they have no effect and leave out their calls. */
 enum { TG_ROWS_AHEAD = 8 };
-static inline void tg_prefetch(const void *p, size_t bytes)
+#define TG_ALWAYS_INLINE static inline __attribute__((always_inline))
+TG_ALWAYS_INLINE void tg_prefetch(const void *p, size_t bytes)
 {
     for (size_t b = 0; b < bytes; b += TG_LINE)
         __builtin_prefetch((const char *)p + b, 0, 2);

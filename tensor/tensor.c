@@ -81,11 +81,6 @@ const char *tg_dtype_name(tg_dtype dtype)
     return name[dtype];
 }
 
-size_t tg_dtype_size(tg_dtype dtype)
-{
-    return dtype == TG_F32 ? 4 : 8;
-}
-
 int64_t tg_numel(const tg_tensor *t)
 {
     return tg_shape_numel(&t->shape);

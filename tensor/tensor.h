@@ -76,7 +76,10 @@ int64_t tg_shape_numel(const tg_shape *shape);
 const char *tg_shape_format(const tg_shape *shape, char text[TG_SHAPE_TEXT]);
 
 const char *tg_dtype_name(tg_dtype dtype); /* "f32", "f64", "i64" */
-size_t tg_dtype_size(tg_dtype dtype);      /* bytes */
+static inline size_t tg_dtype_size(tg_dtype dtype) /* bytes */
+{
+    return dtype == TG_F32 ? 4 : 8;
+}
 
 int64_t tg_numel(const tg_tensor *t);
 int64_t tg_size(const tg_tensor *t, int dim); /* dim counts from the end where negative */
