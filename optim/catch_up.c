@@ -35,6 +35,11 @@ typedef struct sums {
 
 enum { NEVER = -1 }; /* had: the row's moments are zero, and leave it where it is */
 
+/* Where a row stands, less base: the last update that it has had, and t0. */
+typedef struct row_state {
+    int32_t had, since;
+} row_state;
+
 /* Of b^k for -1 <= k <= a bound: fine[i] = b^(i - 1), coarse[i] = b^(FINE i). */
 typedef struct powers {
     double *fine, *coarse;
@@ -48,8 +53,7 @@ typedef struct tg_catch_up {
     int64_t base, now, room;
     double *w, *e;      /* of update base + 1 + i: r / R, eps / R */
     tg_adam_update early[EARLY]; /* of updates 1 .. EARLY: all that they are */
-    int32_t *had;       /* (rows): the last update that the row has had, less base */
-    int32_t *since;     /* (rows): the one that its moments stand behind, less base: t0 */
+    row_state *state;   /* of each row */
     int64_t window;     /* terms beyond which w_j is nothing */
     powers decay1, decay2; /* of b1 and b2 */
     double *c_i, *f_i;  /* (window + 2): c and f of i = -1 .. window */
@@ -97,9 +101,9 @@ static void bring_up(const catch_up *c, int64_t row, int64_t from)
     void *v = tg_at(slot->second, offset);
     for (; from < EARLY && from < c->now; from++) {
         kernels->adam(dim, p, NULL, m, v, &c->early[from]);
-        c->since[row] = (int32_t)(from + 1 - c->base);
+        c->state[row].since = (int32_t)(from + 1 - c->base);
     }
-    const int64_t i = from - c->base - c->since[row], k = c->now - from;
+    const int64_t i = from - c->base - c->state[row].since, k = c->now - from;
     if (k == 0 || i > c->window)
         return;
     const sums sum = k <= c->window ? c->recent[k] : c->complete[from - c->base];
@@ -115,7 +119,7 @@ static void move_moments(catch_up *c, int64_t row, const void *g)
 {
     const tg_slot *slot = c->slot;
     const int64_t dim = slot->param->shape.size[1], offset = row * dim;
-    const int64_t lag = c->now - c->base - c->since[row];
+    const int64_t lag = c->now - c->base - c->state[row].since;
     const tg_moments_update u = {
         .keep1 = power(&c->decay1, lag),
         .keep2 = power(&c->decay2, lag),
@@ -124,7 +128,7 @@ static void move_moments(catch_up *c, int64_t row, const void *g)
     };
     tg_kernels_of(slot->param->dtype)
         ->moments(dim, g, tg_at(slot->first, offset), tg_at(slot->second, offset), &u);
-    c->since[row] = (int32_t)(c->now - c->base);
+    c->state[row].since = (int32_t)(c->now - c->base);
 }
 
 /* ---- rows ------------------------------------------------------------------------------------ */
@@ -133,11 +137,11 @@ static void settle_range(void *context, int64_t begin, int64_t end)
 {
     catch_up *c = context;
     for (int64_t row = begin; row < end; row++) {
-        if (c->had[row] == NEVER)
+        if (c->state[row].had == NEVER)
             continue;
-        bring_up(c, row, c->base + c->had[row]);
+        bring_up(c, row, c->base + c->state[row].had);
         move_moments(c, row, NULL);
-        c->had[row] = c->since[row] = 0;
+        c->state[row].had = c->state[row].since = 0;
     }
 }
 
@@ -178,8 +182,10 @@ static void refresh_rows(tg_refresh *self, int64_t count, const int64_t *row)
     behind b = {.c = c, .row = tg_step_memory(2 * (size_t)count * sizeof *b.row)};
     b.from = b.row + count;
     const int32_t all = (int32_t)(c->now - c->base);
+    for (int64_t i = 0; i < count; i++)
+        tg_prefetch(&c->state[row[i]], sizeof *c->state);
     for (int64_t i = 0; i < count; i++) {
-        int32_t *had = &c->had[row[i]];
+        int32_t *had = &c->state[row[i]].had;
         if (*had == all || *had == NEVER)
             continue;
         b.row[b.count] = row[i];
@@ -227,18 +233,20 @@ static void update_range(void *context, int64_t begin, int64_t end)
     const bool is_early = c->now <= EARLY;
     const int32_t all = (int32_t)(c->now - c->base);
     for (int64_t i = begin; i < end; i++) {
-        if (i + TG_ROWS_AHEAD < end)
+        if (i + TG_ROWS_AHEAD < end) {
+            tg_prefetch(&c->state[row[i + TG_ROWS_AHEAD]], sizeof *c->state);
             tg_prefetch_state(slot, row[i + TG_ROWS_AHEAD]);
+        }
         if (is_early) {
             const int64_t offset = row[i] * dim;
             tg_kernels_of(g->dtype)
                 ->adam(dim, tg_at(slot->param, offset), tg_at(g, i * dim),
                        tg_at(slot->first, offset), tg_at(slot->second, offset),
                        &c->early[c->now - 1]);
-            c->had[row[i]] = c->since[row[i]] = all;
+            c->state[row[i]].had = c->state[row[i]].since = all;
         } else {
             move_moments(c, row[i], tg_at(g, i * dim));
-            c->had[row[i]] = all - 1;
+            c->state[row[i]].had = all - 1;
         }
     }
 }
@@ -252,8 +260,7 @@ static catch_up *catch_up_new(const tg_adam_moments *o, tg_slot *slot)
     c->room = rows / 16 > 4096 ? rows / 16 : 4096; /* so that settling costs 16 rows a step */
     c->w = allocate(c->room, sizeof *c->w);
     c->e = allocate(c->room, sizeof *c->e);
-    c->had = allocate(rows, sizeof *c->had);
-    c->since = allocate(rows, sizeof *c->since);
+    c->state = allocate(rows, sizeof *c->state);
     c->decay1 = powers_new(o->beta1, c->room);
     c->decay2 = powers_new(o->beta2, c->room);
     c->c_i = allocate(c->window + 2, sizeof *c->c_i);
@@ -264,7 +271,8 @@ static catch_up *catch_up_new(const tg_adam_moments *o, tg_slot *slot)
     }
     c->recent = allocate(c->window, sizeof *c->recent);
     c->complete = allocate(c->room, sizeof *c->complete);
-    memset(c->had, NEVER, (size_t)rows * sizeof *c->had);
+    for (int64_t row = 0; row < rows; row++)
+        c->state[row].had = NEVER;
     slot->param->refresh = &c->refresh;
     return c;
 }
@@ -284,8 +292,7 @@ bool tg_catch_up(const tg_adam_moments *o, double lr, tg_slot *slot)
     const int64_t steps = *(const int64_t *)slot->steps->data, *row = g->rows->data;
     if (c->now != steps - 1) { /* a dense update or a loaded state came between: all rows have it */
         c->base = c->now = steps - 1;
-        memset(c->had, 0, (size_t)table->shape.size[0] * sizeof *c->had);
-        memset(c->since, 0, (size_t)table->shape.size[0] * sizeof *c->since);
+        memset(c->state, 0, (size_t)table->shape.size[0] * sizeof *c->state);
     }
     refresh_rows(&c->refresh, tg_numel(g->rows), row);
     remember(c, lr);
@@ -303,8 +310,7 @@ void tg_catch_up_free(struct tg_catch_up *late)
     }
     free(late->w);
     free(late->e);
-    free(late->had);
-    free(late->since);
+    free(late->state);
     free(late->decay1.fine);
     free(late->decay1.coarse);
     free(late->decay2.fine);
