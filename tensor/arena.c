@@ -18,7 +18,7 @@
 #define UNPOISON(p, n) ((void)(p), (void)(n))
 #endif
 
-#define FIRST_BLOCK ((size_t)1 << 20)
+#define FIRST_BLOCK ((size_t)2 << 20)
 #define ADDRESSABLE (UINT64_C(1) << 47) /* bytes, by any program on today's processors */
 #define CHUNK 512    /* headers asked for at a time */
 #define RESERVE 4096 /* free headers beyond which no more are asked for */

@@ -8,14 +8,15 @@
 
 void *tg_memory(size_t bytes)
 {
-    const size_t align = bytes >= 2 * HUGE ? HUGE : TG_LINE;
     if (bytes > SIZE_MAX - HUGE)
         return NULL;
-    const size_t size = (bytes + align - 1) / align * align;
-    void *data = aligned_alloc(align, size);
+    const size_t huge = (bytes + HUGE / 2) / HUGE * HUGE; /* half of one, at most, is lost */
+    void *data;
+    if (posix_memalign(&data, huge ? HUGE : TG_LINE, bytes > huge ? bytes : huge) != 0)
+        return NULL;
 #ifdef MADV_HUGEPAGE
-    if (data && align == HUGE)
-        madvise(data, size, MADV_HUGEPAGE); /* a wish: without it all works as well */
+    if (huge)
+        madvise(data, huge, MADV_HUGEPAGE); /* a wish: without it all works as well */
 #endif
     return data;
 }

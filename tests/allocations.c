@@ -34,8 +34,9 @@ void *realloc(void *old, size_t size)
     return is_refused() ? NULL : __libc_realloc(old, size);
 }
 
-void *aligned_alloc(size_t alignment, size_t size)
+int posix_memalign(void **data, size_t alignment, size_t size)
 {
-    return is_refused() ? NULL : __libc_memalign(alignment, size);
+    *data = is_refused() ? NULL : __libc_memalign(alignment, size);
+    return *data ? 0 : ENOMEM;
 }
 #endif
