@@ -18,10 +18,10 @@ static int by_value(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
-double median_of(double *value, int count)
+double quantile_of(double *value, int count, double share)
 {
     qsort(value, (size_t)count, sizeof *value, by_value);
-    return value[count / 2];
+    return value[(int)(share * count)];
 }
 
 #define CHAINS 12 /* enough to hide the latency of an addition, few enough for 16 registers */

@@ -10,7 +10,8 @@ double peak_gflops(const char *kernels);
 /* Seconds since some moment. */
 double seconds_now(void);
 
-/* The median of an odd number of values, which are put in order. */
-double median_of(double *value, int count);
+/* The value that a share of them, from 0 to below 1, lie below; 0.5: the median of an odd number. They
+ * are put in order. */
+double quantile_of(double *value, int count, double share);
 
 #endif
