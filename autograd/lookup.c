@@ -44,9 +44,9 @@ typedef struct row_copies {
 static void copy_rows(void *context, int64_t begin, int64_t end)
 {
     const row_copies *c = context;
-    for (int64_t i = begin; i < end; i++) {
-        if (i + TG_ROWS_AHEAD < end)
-            tg_prefetch(c->from + (size_t)c->row[i + TG_ROWS_AHEAD] * c->bytes, c->bytes);
+    for (int64_t i = begin, asked = begin; i < end; i++) {
+        for (; asked <= i + TG_ROWS_AHEAD && asked < end; asked++)
+            tg_prefetch(c->from + (size_t)c->row[asked] * c->bytes, c->bytes);
         memcpy(c->to + (size_t)i * c->bytes, c->from + (size_t)c->row[i] * c->bytes, c->bytes);
     }
 }

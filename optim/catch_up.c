@@ -164,9 +164,9 @@ typedef struct behind {
 static void bring_up_list(void *context, int64_t begin, int64_t end)
 {
     const behind *b = context;
-    for (int64_t i = begin; i < end; i++) {
-        if (i + TG_ROWS_AHEAD < end)
-            tg_prefetch_row(b->c->slot, b->row[i + TG_ROWS_AHEAD]);
+    for (int64_t i = begin, asked = begin; i < end; i++) {
+        for (; asked <= i + TG_ROWS_AHEAD && asked < end; asked++)
+            tg_prefetch_row(b->c->slot, b->row[asked]);
         bring_up(b->c, b->row[i], b->from[i]);
     }
 }
@@ -232,10 +232,10 @@ static void update_range(void *context, int64_t begin, int64_t end)
     const int64_t dim = g->shape.size[1], *row = g->rows->data;
     const bool is_early = c->now <= EARLY;
     const int32_t all = (int32_t)(c->now - c->base);
-    for (int64_t i = begin; i < end; i++) {
-        if (i + TG_ROWS_AHEAD < end) {
-            tg_prefetch(&c->state[row[i + TG_ROWS_AHEAD]], sizeof *c->state);
-            tg_prefetch_state(slot, row[i + TG_ROWS_AHEAD]);
+    for (int64_t i = begin, asked = begin; i < end; i++) {
+        for (; asked <= i + TG_ROWS_AHEAD && asked < end; asked++) {
+            tg_prefetch(&c->state[row[asked]], sizeof *c->state);
+            tg_prefetch_state(slot, row[asked]);
         }
         if (is_early) {
             const int64_t offset = row[i] * dim;

@@ -170,9 +170,9 @@ static void present_rows(void *context, int64_t begin, int64_t end)
     const walk *w = context;
     const tg_tensor *g = w->slot->param->grad;
     const int64_t dim = g->shape.size[1], *row = g->rows->data;
-    for (int64_t i = begin; i < end; i++) {
-        if (i + TG_ROWS_AHEAD < end)
-            tg_prefetch_row(w->slot, row[i + TG_ROWS_AHEAD]);
+    for (int64_t i = begin, asked = begin; i < end; i++) {
+        for (; asked <= i + TG_ROWS_AHEAD && asked < end; asked++)
+            tg_prefetch_row(w->slot, row[asked]);
         w->run(w->context, w->slot, row[i] * dim, dim, tg_at(g, i * dim));
     }
 }
