@@ -190,7 +190,7 @@ static block *block_insert(block *before, size_t bytes)
 void *tg_arena_alloc(size_t bytes)
 {
     arena_start();
-    if (bytes > ADDRESSABLE)
+    if (bytes >= ADDRESSABLE)
         return NULL;
     const size_t align = bytes >= TG_LINE ? TG_LINE : 16; /* powers of two */
     size_t from = (local.used + align - 1) & ~(align - 1);
