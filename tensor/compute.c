@@ -267,15 +267,29 @@ void tg_sum_middle(tg_dtype dtype, int64_t outer, int64_t count, int64_t inner, 
 
 int64_t tg_dropout_words(int64_t count, uint32_t threshold)
 {
-    const int64_t rows = (count + TG_WORD_ROW - 1) / TG_WORD_ROW * tg_dropout_bits(threshold);
-    return (rows + 127) / 128 * TG_WORD_GROUP; /* of 32 bits a row, four rows a group */
+    const int64_t bits = (count + TG_WORD_ROW - 1) / TG_WORD_ROW * tg_dropout_bits(threshold);
+    return (bits + 127) / 128 * TG_WORD_GROUP; /* of a column, of which a group has 128 */
+}
+
+typedef struct drawing {
+    const tg_rng *rng;
+    uint32_t *word;
+} drawing;
+
+static void draw_groups(void *context, int64_t begin, int64_t end)
+{
+    const drawing *d = context;
+    tg_kernels_get()->philox(d->rng->seed, d->rng->stream,
+                             d->rng->position + (uint64_t)begin * TG_WORD_ROW, end - begin,
+                             d->word + begin * TG_WORD_GROUP);
 }
 
 void tg_draw_words(int64_t words, uint32_t *word)
 {
+    enum { GRAIN = 64 }; /* groups worth a thread */
     tg_rng *rng = tg_default_rng();
     const int64_t groups = words / TG_WORD_GROUP;
-    tg_kernels_get()->philox(rng->seed, rng->stream, rng->position, groups, word);
+    tg_parallel_for(groups, GRAIN, draw_groups, &(drawing){rng, word});
     rng->position += (uint64_t)groups * TG_WORD_ROW;
 }
 
