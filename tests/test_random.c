@@ -132,7 +132,7 @@ Test(random, dropout__is_the_same_for_any_number_of_threads)
 {
     enum { N = 100003 };
     static const double rates[] = {0.5, 0.3};
-    static const int segments[] = {2048, 128}; /* elements of 1 and 16 bits that a group is for */
+    static const uint64_t segments[] = {2048, 128}; /* a group's elements, of 1 and of 16 bits */
     float first[N];
     for (int i = 0; i < 6; i++) {
         const int r = i / 3, threads = 1 + 2 * (i % 3);
