@@ -45,17 +45,22 @@ tg_status tg_lines_wrong(const tg_lines *lines, const char *format, ...)
                       what, lines->expected);
 }
 
+const char *tg_field_show(const char *field, char shown[TG_FIELD_SHOWN])
+{
+    snprintf(shown, TG_FIELD_SHOWN, "%.28s%s", field, strlen(field) > 28 ? "..." : "");
+    for (char *s = shown; *s; s++)
+        if (*s < ' ' || *s > '~')
+            *s = '?';
+    return shown;
+}
+
 tg_status tg_lines_wrong_field(const tg_lines *lines, const char *name, const char *field,
                                const char *what)
 {
     if (!*field)
         return tg_lines_wrong(lines, "%s is empty", name);
-    char shown[32]; /* short and printable */
-    snprintf(shown, sizeof shown, "%.28s%s", field, strlen(field) > 28 ? "..." : "");
-    for (char *s = shown; *s; s++)
-        if (*s < ' ' || *s > '~')
-            *s = '?';
-    return tg_lines_wrong(lines, "%s '%s' is %s", name, shown, what);
+    char shown[TG_FIELD_SHOWN];
+    return tg_lines_wrong(lines, "%s '%s' is %s", name, tg_field_show(field, shown), what);
 }
 
 tg_status tg_lines_wrong_number(const tg_lines *lines, int number, const char *why)

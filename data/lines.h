@@ -68,6 +68,10 @@ bool tg_is_utf8(const char *text);
 /* TG_EFORMAT with "FILE:LINE: WHAT; expected EXPECTED". */
 tg_status tg_lines_wrong(const tg_lines *lines, const char *format, ...) TG_PRINTF(2, 3);
 
+/* A field as messages show it: short, printable ASCII. Gives `shown`. */
+enum { TG_FIELD_SHOWN = 32 };
+const char *tg_field_show(const char *field, char shown[TG_FIELD_SHOWN]);
+
 /* "NAME 'FIELD' is WHAT", or "NAME is empty". */
 tg_status tg_lines_wrong_field(const tg_lines *lines, const char *name, const char *field,
                                const char *what);

@@ -38,24 +38,65 @@ static tg_separator separator_of(const char *line)
                                                         : TG_BLANKS;
 }
 
-/* The column that a header's field names, or -1: "userId", "user_id:token" and "USER" are one. */
-static int column_named(const char *field)
+/* What headers call the columns, without what may follow a name of a user or an item. */
+static const char *const known_names[COLUMNS] = {
+    [TG_USER] = " user u customer client consumer buyer shopper member account person reviewer "
+                "rater reader viewer listener player visitor subscriber student learner profile "
+                "username ",
+    [TG_ITEM] = " item i movie film book isbn product asin parentasin sku artist album song track "
+                "music anime manga game app show series episode video article news story paper "
+                "course joke recipe dish food beer wine restaurant business place poi venue hotel ",
+    [TG_RATING] = " rating ratings r score stars star rate grade overall vote preference value "
+                  "weight bookrating movierating userrating reviewrating ratingvalue ratingscore ",
+    [TG_TIMESTAMP] = " timestamp time ts t unixtime unixtimestamp unixreviewtime ratingtimestamp ",
+};
+static const char *const id_endings[] = {"id", "idx", "index", "key", "code", "no", "number"};
+
+static bool is_in_list(const char *list, const char *word)
 {
-    static const struct {
-        const char *name;
-        int column;
-    } known[] = {{"user", TG_USER},     {"userid", TG_USER},    {"item", TG_ITEM},
-                 {"itemid", TG_ITEM},   {"movie", TG_ITEM},     {"movieid", TG_ITEM},
-                 {"rating", TG_RATING}, {"time", TG_TIMESTAMP}, {"timestamp", TG_TIMESTAMP}};
-    char plain[16];
+    const size_t length = strlen(word);
+    for (const char *at = list; length && (at = strstr(at, word)); at++)
+        if (at[-1] == ' ' && at[length] == ' ')
+            return true;
+    return false;
+}
+
+/* The small letters and digits of a header's name, up to its type: "userid" of "User_ID:token". */
+enum { NAME = 32 };
+static void simplify_name(const char *field, char name[NAME])
+{
     size_t n = 0;
-    for (; *field && *field != ':' && n + 1 < sizeof plain; field++)
-        if (*field != '_')
-            plain[n++] = (char)(*field >= 'A' && *field <= 'Z' ? *field + ('a' - 'A') : *field);
-    plain[n] = '\0';
-    for (size_t i = 0; i < sizeof known / sizeof *known; i++)
-        if (strcmp(known[i].name, plain) == 0)
-            return known[i].column;
+    for (; *field && *field != ':' && n + 1 < NAME; field++) {
+        const char c = (char)(*field >= 'A' && *field <= 'Z' ? *field + ('a' - 'A') : *field);
+        if ((c >= 'a' && c <= 'z') || is_digit(c))
+            name[n++] = c;
+        else if (c != '_' && c != '-' && c != ' ' && c != '.')
+            n = NAME; /* what holds anything else is no such name */
+    }
+    name[n < NAME ? n : 0] = '\0';
+}
+
+/* The column that a header's field names, or -1; *is_id where it says so, as "userId" does. */
+static int column_named(const char *field, bool *is_id)
+{
+    char name[NAME];
+    simplify_name(field, name);
+    *is_id = false;
+    for (int c = 0; c < COLUMNS; c++)
+        if (is_in_list(known_names[c], name))
+            return c;
+    const size_t length = strlen(name);
+    for (size_t e = 0; e < sizeof id_endings / sizeof *id_endings; e++) {
+        const size_t base = length - strlen(id_endings[e]);
+        if (strlen(id_endings[e]) >= length || strcmp(name + base, id_endings[e]) != 0)
+            continue;
+        char stem[NAME] = "";
+        memcpy(stem, name, base);
+        *is_id = true;
+        for (int c = TG_USER; c <= TG_ITEM; c++)
+            if (is_in_list(known_names[c], stem))
+                return c;
+    }
     return -1;
 }
 
@@ -63,26 +104,83 @@ static int column_named(const char *field)
 static bool has_number(char *const *field, int fields)
 {
     for (int i = 0; i < fields; i++)
-        if (*field[i] == '\0' || is_digit(*field[i]) || strchr("+-.", *field[i]))
+        if (is_digit(*field[i]) || (*field[i] && strchr("+-.", *field[i])))
             return true;
     return false;
 }
 
-/* Whether the first line is a header; then r->place is as it says. */
-static bool take_header(reader *r, char *const *field, int fields)
+/* Where the header has each column. Of several fields for a user or an item that which is called an
+ * id counts: "movieId" beside "title". */
+typedef struct header {
+    int place[COLUMNS]; /* among the fields, or -1 */
+    int again[COLUMNS]; /* another field with as good a claim, or -1 */
+    bool is_id[COLUMNS];
+} header;
+
+static header read_header(char *const *field, int fields)
 {
-    int place[COLUMNS] = {-1, -1, -1, -1};
-    for (int i = 0; i < fields && i < MAX_FIELDS; i++) {
-        const int column = column_named(field[i]);
-        if (column >= 0 && place[column] < 0)
-            place[column] = i;
+    header h = {.place = {-1, -1, -1, -1}, .again = {-1, -1, -1, -1}};
+    for (int i = 0; i < fields; i++) {
+        bool is_id;
+        const int c = column_named(field[i], &is_id);
+        if (c < 0 || (h.place[c] >= 0 && h.is_id[c] && !is_id))
+            continue;
+        h.again[c] = h.place[c] >= 0 && h.is_id[c] == is_id ? i : -1;
+        h.place[c] = h.again[c] >= 0 ? h.place[c] : i;
+        h.is_id[c] = is_id;
     }
-    r->by_name = place[TG_USER] >= 0 && place[TG_ITEM] >= 0 && (r->pairs || place[TG_RATING] >= 0);
-    if (!r->by_name)
-        return r->kind == TG_COMMAS && !r->pairs && !has_number(field, fields);
-    memcpy(r->place, place, sizeof place);
+    return h;
+}
+
+/* "user 'a', item 'b'": how a line would be read by position. */
+static void format_positions(char *const *field, int columns, char *text, size_t size)
+{
+    char shown[TG_FIELD_SHOWN];
+    size_t n = 0;
+    for (int c = 0; c < columns && n < size; c++)
+        n += (size_t)snprintf(text + n, size - n, "%s%s '%s'", c ? ", " : "", column_name[c],
+                              tg_field_show(field[c], shown));
+}
+
+static tg_status refuse_header(reader *r, const header *h, char *const *field, int fields)
+{
+    const int needed = r->pairs ? 2 : 3;
+    char positions[160], what[80] = "no", one[TG_FIELD_SHOWN], other[TG_FIELD_SHOWN];
+    int c = 0;
+    while (c < needed - 1 && h->place[c] >= 0 && h->again[c] < 0)
+        c++;
+    if (h->place[c] >= 0)
+        snprintf(what, sizeof what, "'%s' and '%s' for the",
+                 tg_field_show(field[h->place[c]], one), tg_field_show(field[h->again[c]], other));
+    format_positions(field, fields < needed ? fields : needed, positions, sizeof positions);
+    r->in->expected = r->pairs ? "names as userId, itemId, or no header"
+                               : "names as userId, itemId, rating, or no header";
+    return tg_lines_wrong(r->in, "a header with %s %s; by position %s", what, column_name[c],
+                          positions);
+}
+
+/* Whether the first line is a header; then r->place is as it says. One that cannot be understood is
+ * refused: reading by position what has names may take items for users, without a sign of it. */
+static tg_status take_header(reader *r, char *const *field, int fields, bool *is_header)
+{
+    const header h = read_header(field, fields);
+    const int needed = r->pairs ? 2 : 3;
+    bool is_whole = true, is_named = !r->pairs, is_clear = true;
+    for (int c = 0; c < needed; c++) {
+        is_whole = is_whole && h.place[c] >= 0;
+        is_clear = is_clear && h.again[c] < 0;
+        is_named = is_named || h.is_id[c] || (h.place[c] >= 0 && h.place[c] != c);
+    }
+    r->by_name = is_whole && is_clear;
+    /* Pairs are any two texts: what makes a header of them is a name of an id, or one in a place
+     * that is not its column's. Ratings hold numbers. */
+    *is_header = r->by_name || (is_whole && !is_clear) ||
+                 (is_named && !has_number(field, fields));
+    if (*is_header && !r->by_name)
+        return refuse_header(r, &h, field, fields);
+    memcpy(r->place, h.place, sizeof r->place);
     r->fields = fields;
-    return true;
+    return TG_OK;
 }
 
 /* ---- rows ------------------------------------------------------------------------------------ */
@@ -137,9 +235,9 @@ static tg_status read_timestamp(const reader *r, const char *field, int64_t *tim
 /* Whether the line has the fields that it should have. */
 static tg_status check_fields(const reader *r, int fields)
 {
-    const int least = r->pairs ? 2 : 3, most = r->by_name ? MAX_FIELDS : COLUMNS;
-    if (fields > most && !r->pairs)
-        return tg_lines_wrong(r->in, "more than %d fields", most);
+    const int least = r->pairs ? 2 : 3;
+    if (fields > COLUMNS && !r->by_name && !r->pairs)
+        return tg_lines_wrong(r->in, "more than %d fields", COLUMNS);
     if (fields < least)
         return tg_lines_wrong_number(r->in, fields, "");
     if (fields != r->fields && (r->by_name || !r->pairs))
@@ -181,12 +279,17 @@ static tg_status read_lines(reader *r)
     tg_status status;
     for (bool first = true; (status = tg_lines_next(r->in, &line)) == TG_OK && line;) {
         r->kind = first ? separator_of(line) : r->kind;
-        const int fields = tg_fields(r->kind, line, field, MAX_FIELDS);
-        const bool header = first && fields > 0 && take_header(r, field, fields);
+        const int found = tg_fields(r->kind, line, field, MAX_FIELDS);
+        const int fields = found > MAX_FIELDS && r->pairs ? MAX_FIELDS : found;
+        bool is_header = false;
+        if (fields > MAX_FIELDS)
+            status = tg_lines_wrong(r->in, "more than %d fields", MAX_FIELDS);
+        else if (first && fields > 0)
+            status = take_header(r, field, fields, &is_header);
         first = false;
-        if (header)
+        if (is_header && status == TG_OK)
             continue;
-        if (r->out->columns == 0)
+        if (status == TG_OK && r->out->columns == 0)
             status = begin_rows(r, fields);
         if (status == TG_OK)
             status = check_fields(r, fields);
