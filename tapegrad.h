@@ -26,6 +26,7 @@ extern "C" {
 #include "autograd/gradcheck.h"
 #include "autograd/ops.h"
 
+#include "nn/file.h"
 #include "nn/init.h"
 #include "nn/layers.h"
 #include "nn/module.h"

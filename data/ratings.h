@@ -13,12 +13,12 @@
  *     ratings.csv   userId,movieId,rating,timestamp            (with this header or without)
  *     ml.inter      user_id:token <tab> item_id:token <tab> rating:float <tab> timestamp:float
  *
- * A header says which fields are user, item, rating and perhaps timestamp, in any order, by the names
- * that data sets use: user, customer, reviewer, ...; item, movie, book, product, ...; each also with
- * "id" behind it; rating, score, stars, ...; timestamp, time, ...; in any case, with any of _-. and
- * blanks. Other fields are left out. A first line without any number whose names are not understood
- * is a TG_EFORMAT that tells how it would be read by position; without a header the fields are in
- * the order above. The timestamp may be missing. Ids are any UTF-8 text without the
+ * A header says which fields are user, item, rating and perhaps timestamp, in any order, by the
+ * names that data sets use: user, customer, reviewer, ...; item, movie, book, product, ...; each
+ * also with "id" behind it; rating, score, stars, ...; timestamp, time, ...; in any case, with any
+ * of _-. and blanks. Other fields are left out. A first line without any number whose names are not
+ * understood is a TG_EFORMAT that tells how it would be read by position; without a header the
+ * fields are in the order above. The timestamp may be missing. Ids are any UTF-8 text without the
  * format's separator. Blank lines, Windows line ends and a byte-order mark are accepted. "-" is
  * standard input.
  */

@@ -10,9 +10,8 @@
 
 #include "nn/module.h"
 
-/* Write to a temporary name beside `path`, then rename: a file that was there is whole until the
- * new one is. (Devices, pipes and links to nothing are written directly.) On failure TG_EIO, or
- * TG_EFORMAT for names that are not UTF-8 or occur twice, with the reason in tg_last_error(). */
+/* Write a file as tg_file_write (file.h) does. On failure TG_EIO, or TG_EFORMAT for names that are not
+ * UTF-8 or occur twice, with the reason in tg_last_error(). */
 tg_status tg_safetensors_save(const char *path, const tg_state_dict *state);
 
 /* Read a file; F32, F64 and I64 tensors become f32, f64 and i64, and belong to *state. TG_EIO,

@@ -3,6 +3,7 @@
 #include "tests/program.h"
 
 #include <criterion/criterion.h>
+#include <fcntl.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -66,6 +67,21 @@ void write_text(const char *path, const char *text)
     cr_assert_not_null(file);
     fputs(text, file);
     fclose(file);
+}
+
+pid_t start(const char *terminal, char *const *arguments)
+{
+    const pid_t child = fork();
+    if (child == 0) {
+        const int o = open("out", O_WRONLY | O_CREAT | O_TRUNC, 0600);
+        const int e = terminal ? open(terminal, O_WRONLY | O_NOCTTY)
+                               : open("err", O_WRONLY | O_CREAT | O_TRUNC, 0600);
+        dup2(o, STDOUT_FILENO);
+        dup2(e, STDERR_FILENO);
+        execv(program, arguments);
+        _exit(127);
+    }
+    return child;
 }
 
 int lines(const char *text)

@@ -6,6 +6,8 @@
 #ifndef TESTS_PROGRAM_H
 #define TESTS_PROGRAM_H
 
+#include <sys/types.h>
+
 #include "tapegrad.h"
 
 extern char program[4096]; /* its path */
@@ -20,6 +22,8 @@ void read_text(const char *path, char *text); /* into (1 << 16) bytes */
 int ncf(const char *format, ...) TG_PRINTF(1, 2);
 /* The same behind other words for the shell: "NAME=VALUE", "ulimit -f 1;". */
 int ncf_after(const char *words, const char *arguments);
+/* Start the program in the background; its stderr goes to `terminal`, or to the file "err". */
+pid_t start(const char *terminal, char *const *arguments);
 extern char out[1 << 16], err[1 << 16]; /* what the last run printed */
 
 int lines(const char *text);
@@ -46,6 +50,7 @@ void expect_parts(const char *text, const char *const *part);
 void write_ratings(const char *path);
 
 /* Options of train for a model that is made at once. */
-#define SMALL "--factors 2 --epochs 2 --batch-size 32 "
+#define SMALL_MODEL "--factors 2 --batch-size 32 "
+#define SMALL SMALL_MODEL "--epochs 2 "
 
 #endif

@@ -260,10 +260,17 @@ Test(evaluation, baselines__worked_by_hand)
     cr_assert_eq(tg_ratings_read(path, &small.users, &small.items, &ratings), TG_OK);
     recommender_set_ratings(&small, &ratings);
     cr_assert_eq(baselines_make(&small, &b), TG_OK);
-    cr_expect_float_eq((double)b.item[0], 1.0 / 27, 1e-6);  /* (1 + 0) / (25 + 2) */
-    cr_expect_float_eq((double)b.item[1], -1.0 / 26, 1e-6); /* -1 / (25 + 1) */
-    cr_expect_float_eq((double)b.user[0], (1 - 1.0 / 27 - 1 + 1.0 / 26) / 12, 1e-6);
-    cr_expect_float_eq((double)b.user[1], (0 - 1.0 / 27) / 11, 1e-6);
+    /* Where the derivatives of the squares and of 5 |b|^2 are zero. */
+    const double u = (double)b.user[0], v = (double)b.user[1];
+    const double x = (double)b.item[0], y = (double)b.item[1];
+    cr_expect_float_eq(7 * x + u + v, 1, 1e-6);
+    cr_expect_float_eq(6 * y + u, -1, 1e-6);
+    cr_expect_float_eq(7 * u + x + y, 0, 1e-6);
+    cr_expect_float_eq(6 * v + x, 0, 1e-6);
+    cr_expect_float_eq((double)baselines_predict(&b, 1, 1), 4 + v + y, 1e-6);
+    cr_expect_float_eq((double)baselines_predict(&b, -1, 0), 4 + x, 1e-6);
+    cr_expect_float_eq((double)baselines_predict(&b, 0, -1), 4 + u, 1e-6);
+    cr_expect(b.popularity[0] == 2 && b.popularity[1] == 1);
     cr_expect(b.popularity[0] == 2 && b.popularity[1] == 1);
     baselines_release(&b);
     tg_dataset_release(&ratings);

@@ -23,21 +23,17 @@ static void make_model(void)
             fprintf(file, "%d::Film %d::%s\n", i, i, i % 4 ? "Drama" : "Drama|War");
     fputs("30::M\xE9lo::Comedy\n", file);
     fclose(file);
-    cr_assert_eq(ncf("train --train r --test r --validation 0.2 " SMALL "--epochs 9 --lr 0.01 "
+    cr_assert_eq(ncf("train --train r --test r --validation 0.2 " SMALL_MODEL "--epochs 9 --lr 0.01 "
                      "--titles titles --clamp --save m --quiet"), 0, "%s", err);
 }
 
 TestSuite(plot, .init = make_model, .fini = leave_folder);
 
-/* A model file without titles, history and settings, "b"; a table of it is not finite on demand. */
-static void write_bare_model(recommender_task task, bool is_finite)
+/* A model file without titles, history and settings, "b". */
+static void write_bare_model(recommender_task task)
 {
     recommender r = small_recommender("gmf", task);
-    tg_state_dict state = tg_module_state_dict(r.module);
-    for (int64_t i = 0; i < state.count && !is_finite; i++)
-        tg_fill(state.entry[i].tensor, NAN);
     cr_assert_eq(recommender_save(&r, "b"), TG_OK);
-    tg_state_dict_release(&state);
     recommender_release(&r);
 }
 
@@ -295,7 +291,7 @@ Test(plot, report__of_a_model_that_ranks)
 
 Test(plot, report__of_a_model_without_titles_history_and_settings)
 {
-    write_bare_model(TASK_RATING, true);
+    write_bare_model(TASK_RATING);
     draw("report --load b");
     EXPECT_PARTS(text, "<h1>gmf</h1>", "<h2 id=\"map\">", "<h2 id=\"users\">");
     cr_expect_eq(occurrences("<section"), 2);
@@ -330,7 +326,7 @@ Test(plot, usage__mistakes_are_named)
 
 Test(plot, files__mistakes_are_named)
 {
-    write_bare_model(TASK_RATING, true);
+    write_bare_model(TASK_RATING);
     expect_complaint(ncf("plot --load b --out x"), 1,
                      "b: no history in the model; expected one that ncf train saved");
     cr_expect_neq(access("x", F_OK), 0, "the file was begun");
@@ -339,14 +335,12 @@ Test(plot, files__mistakes_are_named)
     for (size_t i = 0; i < sizeof uses / sizeof *uses; i++) {
         expect_complaint(ncf("%s --out nowhere/x", uses[i]), 1, "nowhere/x: No such file");
         if (access("/dev/full", W_OK) == 0)
-            expect_complaint(ncf("%s --out /dev/full", uses[i]), 1, "/dev/full: No space left");
+            expect_complaint(ncf("%s --out /dev/full", uses[i]), 1, "/dev/full: cannot be written: No ");
     }
     expect_complaint(ncf("report --load m --out x --user 100 --user 7"), 1,
                      "user '7': not known to the");
     expect_complaint(ncf("report --load m --out x --test nowhere"), 1, "nowhere: No such file");
     cr_expect_neq(access("x", F_OK), 0, "the file was begun");
-    write_bare_model(TASK_RATING, false);
-    expect_complaint(ncf("plot --load b --what embeddings --out x"), 1, "expected finite numbers");
 }
 
 Test(plot, help__has_every_option_and_default)

@@ -76,7 +76,7 @@ static const char *const same_with_time[] = {
     "  1   10\t 5  978300760  \n2 20 3.5 978300761\n2 30 0.5 -1\n",
     "1 , 10 , 5 , 978300760\n2, 20, 3.5, 978300761\n2, 30, +0.5, -1\n",
     "\xEF\xBB\xBFuser,item,rating,time\r\n\r\n1,10,5,978300760\r\n2,20,3.5,978300761\r\n2,30,.5,-1",
-    /* names that say nothing: by position; names in any order, and others between them */
+    /* names in any order, and others between them */
     "Rating,\"x,y\",Item_ID,timestamp,USER\n5,,10,978300760,1\n3.5,0,20,978300761,2\n.5,,30,-1,2\n",
     "user_id:token\titem_id:token\trating:float\ttimestamp:float\n1\t10\t5\t978300760.0\n"
     "2\t20\t3.5\t978300761.9\n2\t30\t0.5\t-0.5\n",

@@ -259,7 +259,8 @@ Test(scarcity, models__are_used_or_it_is_said)
         refuse_each(runs[i].of, runs[i].arguments, loading - 5);
 }
 
-#define QUICK "--factors 2 --epochs 1 --batch-size 8 --threads 1 --quiet "
+#define QUICK_MODEL "--factors 2 --batch-size 8 --threads 1 --quiet "
+#define QUICK QUICK_MODEL "--epochs 1 "
 
 Test(scarcity, train__of_ratings)
 {
@@ -283,7 +284,7 @@ Test(scarcity, train__from_what_there_is)
     refuse_each(train_command, "--resume --checkpoint c --epochs 2 --quiet --save model", 1);
     refuse_each(train_command, "--data r --model gmf --factors 2 --load m --epochs 0 --threads 1 "
                                "--save model", 1);
-    refuse_each(train_command, "--data r " QUICK "--init-gmf g --init-mlp p --epochs 0 "
+    refuse_each(train_command, "--data r " QUICK_MODEL "--init-gmf g --init-mlp p --epochs 0 "
                                "--save model", 1);
 }
 #else

@@ -100,7 +100,8 @@ Test(train, validation__is_cut_from_the_training_part)
 
 /* ---- the choice of an epoch ------------------------------------------------------------------ */
 
-#define LONG "--factors 4 --epochs 30 --batch-size 32 --lr 0.02 --dropout 0 --quiet "
+#define WIDER "--factors 4 --batch-size 32 --lr 0.02 --dropout 0 --quiet "
+#define LONG WIDER "--epochs 30 "
 
 Test(train, choice__is_the_best_epoch_on_validation_and_its_weights_are_kept)
 {
@@ -124,7 +125,7 @@ Test(train, choice__is_the_best_epoch_on_validation_and_its_weights_are_kept)
     read_row(row, value);
     for (int i = 0; i < 2; i++)
         cr_expect_float_eq(value[i], logged("log", chosen, 4 + i), 0.51e-4);
-    cr_assert_eq(ncf("train --data r --validation 0.2 " LONG "--epochs 0 --load m"), 0, "%s", err);
+    cr_assert_eq(ncf("train --data r --validation 0.2 " WIDER "--epochs 0 --load m"), 0, "%s", err);
     double again[2];
     read_row("ncf after 0 epochs", again);
     cr_expect(again[0] == value[0] && again[1] == value[1], "the file has other weights");
@@ -204,7 +205,9 @@ Test(train, options__each_changes_what_is_learned)
     enum { COUNT = sizeof options / sizeof *options };
     static char results[COUNT][1 << 16];
     for (int i = 0; i < COUNT; i++) {
-        cr_assert_eq(ncf("train --data r " SMALL "--quiet %s", options[i]), 0, "%s", err);
+        const char *size = strstr(options[i], "--batch-size") ? "" : "--batch-size 32";
+        cr_assert_eq(ncf("train --data r --factors 2 --epochs 2 --quiet %s %s", size, options[i]),
+                     0, "%s", err);
         strcpy(results[i], out);
         for (int j = 0; j < i; j++)
             cr_expect_str_neq(results[i], results[j], "'%s' and '%s'", options[i], options[j]);
@@ -261,7 +264,7 @@ Test(train, pretrained__begins_with_half_of_each)
     write_ratings("r");
     cr_assert_eq(ncf("train --data r " SMALL "--model gmf --save g"), 0, "%s", err);
     cr_assert_eq(ncf("train --data r " SMALL "--model mlp --save l"), 0, "%s", err);
-    cr_assert_eq(ncf("train --data r " SMALL "--epochs 0 --init-gmf g --init-mlp l --save n"), 0,
+    cr_assert_eq(ncf("train --data r " SMALL_MODEL "--epochs 0 --init-gmf g --init-mlp l --save n"), 0,
                  "%s", err);
     write_text("pairs", "100 1\n139 30\n");
     double of[3][2];
@@ -284,7 +287,8 @@ Test(train, pretrained__begins_with_half_of_each)
 
 /* ---- ranking --------------------------------------------------------------------------------- */
 
-#define RANKING "--task ranking --split leave-one-out --factors 4 --epochs 8 --lr 0.005 --quiet "
+#define RANKING_MODEL "--task ranking --split leave-one-out --factors 4 --lr 0.005 --quiet "
+#define RANKING RANKING_MODEL "--epochs 8 "
 
 /* Two kinds of users, who have seen most of one half of the items each. */
 static void write_tastes(const char *path)
@@ -301,8 +305,8 @@ Test(train, ranking__learns_what_is_liked_with_every_model)
     write_tastes("r");
     static const char *const models[] = {"ncf", "gmf", "mlp", "simplecf", "mf"};
     for (int m = 0; m < 5; m++) {
-        cr_assert_eq(ncf("train --data r " RANKING "--epochs 40 --dropout 0 --model %s", models[m]),
-                     0, "%s", err);
+        cr_assert_eq(ncf("train --data r " RANKING_MODEL "--epochs 40 --dropout 0 --model %s",
+                         models[m]), 0, "%s", err);
         char row[64];
         double of[2], popular[2];
         snprintf(row, sizeof row, "%s after 40 epochs", models[m]);
@@ -367,7 +371,7 @@ static void interrupt_train(const char *arguments)
         nanosleep(&(struct timespec){.tv_nsec = 5000000}, NULL);
         if (access("err", R_OK) == 0)
             read_text("err", err);
-    } while (!strstr(err, "epoch  2/") && waitpid(child, NULL, WNOHANG) == 0);
+    } while (!strstr(err, " 2/") && waitpid(child, NULL, WNOHANG) == 0);
     kill(child, SIGINT);
     int status;
     cr_assert_eq(waitpid(child, &status, 0), child, "it ended by itself: %s", err);
@@ -408,11 +412,11 @@ Test(train, resume__gives_the_bytes_of_a_training_never_interrupted, .timeout = 
 Test(train, resume__goes_further_where_options_say_so)
 {
     write_ratings("r");
-    cr_assert_eq(ncf("train --data r " SMALL "--epochs 5 --save a"), 0, "%s", err);
-    cr_assert_eq(ncf("train --data r " SMALL "--epochs 3 --checkpoint c"), 0, "%s", err);
+    cr_assert_eq(ncf("train --data r " SMALL_MODEL "--epochs 5 --save a"), 0, "%s", err);
+    cr_assert_eq(ncf("train --data r " SMALL_MODEL "--epochs 3 --checkpoint c"), 0, "%s", err);
     cr_assert_eq(ncf("train --checkpoint c --resume --epochs 5 --save b"), 0, "%s", err);
-    cr_expect_not_null(strstr(err, "epoch  4/5  train loss"), "%s", err);
-    cr_expect_null(strstr(err, "epoch  3/5  train loss"), "%s", err);
+    cr_expect_not_null(strstr(err, "\n  4/5 "), "%s", err);
+    cr_expect_null(strstr(err, "\n  3/5 "), "%s", err);
     cr_expect(are_same_files("a", "b"));
     cr_assert_eq(ncf("train --checkpoint c --resume --quiet"), 0, "%s", err); /* nothing is left */
     cr_expect_not_null(strstr(out, "ncf after 5 epochs"), "%s", out);

@@ -4,14 +4,12 @@
 
 /* ---- errors of predicted ratings ------------------------------------------------------------- */
 
-static void predict_baselines(const recommender *r, const asked *test, const baselines *b,
-                              float *mean, float *biases)
+static void predict_baselines(const asked *test, const baselines *b, float *mean, float *biases)
 {
     for (int64_t i = 0; i < test->rows.count; i++) {
         const asked_pair pair = asked_get(test, i);
-        mean[i] = (float)r->rating_mean;
-        biases[i] = mean[i] + (pair.user < 0 ? 0 : b->user[pair.user]) +
-                    (pair.item < 0 ? 0 : b->item[pair.item]);
+        mean[i] = b->mean;
+        biases[i] = baselines_predict(b, pair.user, pair.item);
     }
 }
 
@@ -30,7 +28,7 @@ tg_status compare_errors(const recommender *r, const asked *test, const baseline
     if (status == TG_OK)
         status = asked_predict(test, r, prediction[MODEL]);
     if (status == TG_OK) {
-        predict_baselines(r, test, b, prediction[MEAN_RATING], prediction[BIASES]);
+        predict_baselines(test, b, prediction[MEAN_RATING], prediction[BIASES]);
         for (int i = 0; i < PREDICTORS; i++)
             of[i] = errors_of(prediction[i], rating, n);
     }

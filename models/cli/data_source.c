@@ -60,32 +60,33 @@ static int check_folds(const data_options *o)
 {
     const division d = parse_division(o->split ? o->split : "");
     if (d.way != WAY_KFOLD)
-        return o->fold ? usage_error("--fold needs --split kfold:N") : EXIT_DONE;
+        return o->fold ? usage_error("train", "--fold needs --split kfold:N") : EXIT_DONE;
     if (o->fold > d.folds)
-        return usage_error("--fold %lld: expected a fold from 1 to %d, as --split says",
+        return usage_error("train", "--fold %lld: expected a fold from 1 to %d, as --split says",
                            (long long)o->fold, d.folds);
     if (!o->fold && o->data && strcmp(o->data, "-") == 0)
-        return usage_error("standard input cannot be read for each fold; expected --fold N or a "
-                           "file");
+        return usage_error("train", "standard input cannot be read for each fold; expected --fold "
+                           "N or a file");
     return EXIT_DONE;
 }
 
 int data_options_check(data_options *o)
 {
     if (o->train && o->data)
-        return usage_error("--train and --data exclude each other");
+        return usage_error("train", "--train and --data exclude each other");
     if (!o->train != !o->test)
-        return usage_error("%s needs %s", o->train ? "--train" : "--test",
+        return usage_error("train", "%s needs %s", o->train ? "--train" : "--test",
                            o->train ? "--test" : "--train");
     if (o->train && o->split)
-        return usage_error("--split divides --data; --train and --test are divided already");
+        return usage_error("train",
+                           "--split divides --data; --train and --test are divided already");
     if (!o->train && !o->split)
         o->split = "random:0.2";
     if (o->split && parse_division(o->split).way == WAY_WRONG)
-        return usage_error("--split '%s': expected " FRACTIONS ", or kfold:5", o->split);
+        return usage_error("train", "--split '%s': expected " FRACTIONS ", or kfold:5", o->split);
     const way cut = parse_division(o->validation ? o->validation : "0.1").way;
     if (cut == WAY_WRONG || cut == WAY_KFOLD)
-        return usage_error("--validation '%s': expected " FRACTIONS, o->validation);
+        return usage_error("train", "--validation '%s': expected " FRACTIONS, o->validation);
     return check_folds(o);
 }
 

@@ -55,12 +55,13 @@ static int check_settings(settings *s)
         s->ranking = s->negatives_file ? "sampled" : "full";
     const bool is_sampled = strcmp(s->ranking, "sampled") == 0;
     if (s->negatives_file && !is_sampled)
-        return usage_error("--negatives-file is for --ranking sampled, not for %s", s->ranking);
+        return usage_error("evaluate", "--negatives-file is for --ranking sampled, not for %s",
+                           s->ranking);
     if (!s->test && !s->negatives_file)
-        return usage_error("evaluate needs --test FILE, or --negatives-file FILE");
+        return usage_error("evaluate", "evaluate needs --test FILE, or --negatives-file FILE");
     if (!read_cuts(s))
-        return usage_error("--at '%s': expected up to %d rising numbers with commas between", s->at,
-                           MAX_CUTS);
+        return usage_error("evaluate", "--at '%s': expected up to %d rising numbers with commas "
+                           "between", s->at, MAX_CUTS);
     return EXIT_DONE;
 }
 
@@ -257,13 +258,13 @@ int evaluate_command(int argc, char **argv)
 {
     settings s = {.at = "5,10,20", .negatives = 99, .seed = 10, .relevant = -INFINITY};
     const option table[] = {
-        {"load", OPTION_TEXT, &s.load, "FILE", "the model, as saved by train --save", 0, 0},
-        {"test", OPTION_TEXT, &s.test, "FILE", "ratings to test on, in any format of train", 0, 0},
+        {"load", OPTION_INPUT, &s.load, "FILE", "the model, as saved by train --save", 0, 0},
+        {"test", OPTION_INPUT, &s.test, "FILE", "ratings to test on, in any format of train", 0, 0},
         {"ranking", OPTION_CHOICE, &s.ranking, "full|sampled|none",
-         "among all items that the user has not rated, or among\nsome, those of a file or drawn "
+         "among all items that the user has not rated, or among some, those of a file or drawn "
          "ones [full]", 0, 0},
-        {"negatives-file", OPTION_TEXT, &s.negatives_file, "FILE",
-         "of sampled: lines of (user,item) and items to rank it\namong, tabs between", 0, 0},
+        {"negatives-file", OPTION_INPUT, &s.negatives_file, "FILE",
+         "of sampled: lines of (user,item) and items to rank it among, tabs between", 0, 0},
         {"negatives", OPTION_INT, &s.negatives, "N",
          "of sampled: items to draw for each test item", 1, 1e6},
         {"seed", OPTION_INT, &s.seed, "N", "of the drawing", 0, 1e15},
@@ -273,9 +274,9 @@ int evaluate_command(int argc, char **argv)
         {"threads", OPTION_INT, &s.threads, "N", "0: one a physical core", 0, 1024},
         {"json", OPTION_FLAG, &s.as_json, NULL, "print the results as JSON", 0, 0},
     };
-    const usage u = {"ncf evaluate --load FILE --test FILE [OPTION...]",
+    const usage u = {"evaluate", "ncf evaluate --load FILE --test FILE [OPTION...]",
                      "Say how well a model predicts test ratings, and where it ranks what users "
-                     "went for; beside it\nstand predictors that need no model.",
+                     "went for; beside it stand predictors that need no model.",
                      table, sizeof table / sizeof *table, NULL};
     int status;
     if (!parse_options(&u, 1, argc, argv, NULL, &status))

@@ -2,6 +2,7 @@
 
 #include <stdlib.h>
 
+#include "models/cli/baselines.h"
 #include "models/cli/evaluation.h"
 #include "models/cli/messages.h"
 
@@ -75,11 +76,11 @@ void exam_release(exam *e)
     *e = (exam){0};
 }
 
-static tg_status judge_ratings(const exam *e, measures *of)
+static void judge_ratings(const exam *e, measures *of)
 {
-    const errors all = errors_of(e->prediction, tg_dataset_rows(e->held, TG_RATING), e->held->count);
+    const float *rating = tg_dataset_rows(e->held, TG_RATING);
+    const errors all = errors_of(e->prediction, rating, e->held->count);
     *of = (measures){{all.mae, all.rmse}};
-    return TG_OK;
 }
 
 static tg_status judge_lists(const exam *e, score_source source, measures *of)
@@ -97,22 +98,39 @@ tg_status exam_of_model(exam *e, measures *of)
     if (e->r->task == TASK_RANKING)
         return judge_lists(e, (score_source){score_by_model, &(model_scores){e->r, NULL}}, of);
     recommender_predict(e->r, e->held, e->prediction);
-    return judge_ratings(e, of);
+    judge_ratings(e, of);
+    return TG_OK;
 }
 
-tg_status exam_of_baseline(const exam *e, measures *of)
+static int judge_baseline_ratings(const exam *e, const baselines *b, baseline of[BASELINES])
 {
+    const int64_t *user = tg_dataset_rows(e->held, TG_USER);
+    const int64_t *item = tg_dataset_rows(e->held, TG_ITEM);
+    of[0].name = "user and item biases";
+    for (int64_t i = 0; i < e->held->count; i++)
+        e->prediction[i] = baselines_predict(b, user[i], item[i]);
+    judge_ratings(e, &of[0].reached);
+    of[1].name = "mean training rating";
+    for (int64_t i = 0; i < e->held->count; i++)
+        e->prediction[i] = b->mean;
+    judge_ratings(e, &of[1].reached);
+    return 2;
+}
+
+int exam_of_baselines(const exam *e, baseline of[BASELINES])
+{
+    baselines b;
+    if (baselines_make(e->r, &b) != TG_OK)
+        return TG_ENOMEM;
+    int count = 1;
     if (e->r->task == TASK_RATING) {
-        for (int64_t i = 0; i < e->held->count; i++)
-            e->prediction[i] = (float)e->r->rating_mean;
-        return judge_ratings(e, of);
+        count = judge_baseline_ratings(e, &b, of);
+    } else {
+        const shared_scores scores = {b.popularity, e->r->items.count};
+        of[0].name = "most training ratings";
+        if (judge_lists(e, (score_source){score_alike, &scores}, &of[0].reached) != TG_OK)
+            count = TG_ENOMEM;
     }
-    tg_tensor *popularity = tg_owned(TG_F32, e->r->items.count);
-    const int64_t *seen = e->r->seen_item->data;
-    for (int64_t i = 0; i < tg_numel(e->r->seen_item); i++)
-        ((float *)popularity->data)[seen[i]]++;
-    const shared_scores scores = {popularity->data, e->r->items.count};
-    const tg_status status = judge_lists(e, (score_source){score_alike, &scores}, of);
-    tg_free(popularity);
-    return status;
+    baselines_release(&b);
+    return count;
 }

@@ -40,7 +40,14 @@ void exam_release(exam *e);
 /* What the model reaches now. TG_ENOMEM without memory to rank. */
 tg_status exam_of_model(exam *e, measures *of);
 
-/* What is reached without one: by the mean training rating, or by how often an item is rated. */
-tg_status exam_of_baseline(const exam *e, measures *of);
+/* What is reached without one: of ratings by the biases of users and items, and by the mean
+ * training rating; of rankings by how often an item is rated. Gives how many; TG_ENOMEM where
+ * negative. */
+enum { BASELINES = 2 };
+typedef struct baseline {
+    const char *name;
+    measures reached;
+} baseline;
+int exam_of_baselines(const exam *e, baseline of[BASELINES]);
 
 #endif

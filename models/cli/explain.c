@@ -145,18 +145,18 @@ int explain_command(int argc, char **argv)
     int64_t n = 10;
     bool as_json = false;
     const option table[] = {
-        {"load", OPTION_TEXT, &load, "FILE", "the model, as saved by train --save", 0, 0},
+        {"load", OPTION_INPUT, &load, "FILE", "the model, as saved by train --save", 0, 0},
         {"user", OPTION_TEXT, &user, "ID", "a user of the model", 0, 0},
         {"item", OPTION_TEXT, &item, "ID|TITLE", "an id, a title, or a part of one", 0, 0},
         {"n", OPTION_INT, &n, "N", "ratings to show, those that did most", 1, 1e9},
         {"json", OPTION_FLAG, &as_json, NULL, "print a JSON object", 0, 0},
     };
-    const usage u = {"ncf explain --load FILE --user ID --item ID|TITLE [OPTION...]",
+    const usage u = {"explain", "ncf explain --load FILE --user ID --item ID|TITLE [OPTION...]",
                      "Say what each of a user's training ratings adds to a prediction, in units of "
-                     "it. The model is\ntaken as linear in the user's vector near where it is, and "
-                     "the vector as the most likely one\ngiven the ratings: then a prediction is "
-                     "that for a typical user, and for each rating a weight\ntimes what sets it "
-                     "apart from a typical user's (Hu, Koren and Volinsky 2008, section 5). What\n"
+                     "it. The model is taken as linear in the user's vector near where it is, and "
+                     "the vector as the most likely one given the ratings: then a prediction is "
+                     "that for a typical user, and for each rating a weight times what sets it "
+                     "apart from a typical user's (Hu, Koren and Volinsky 2008, section 5). What "
                      "that leaves of the prediction is shown as not explained.",
                      table, sizeof table / sizeof *table, NULL};
     int status;

@@ -8,6 +8,7 @@
 #include "models/cli/options.h"
 #include "models/cli/output.h"
 #include "models/cli/recommender.h"
+#include "models/cli/text.h"
 
 typedef struct settings {
     const char *load, *what, *format, *out;
@@ -33,19 +34,22 @@ static void say_columns(const embeddings *e)
     }
 }
 
-static int write_tsv(const char *path, const tg_ids *ids, const tg_tensor *all)
+typedef struct vectors {
+    const tg_ids *ids;
+    const tg_tensor *all; /* (ids, dim) */
+} vectors;
+
+static int write_tsv(FILE *file, const void *context)
 {
-    FILE *file = output_open(path);
-    const float *value = all->data;
-    if (!file)
-        return EXIT_FAILED;
-    for (int64_t row = 0; row < tg_size(all, 0); row++) {
-        fputs(tg_ids_name(ids, row), file);
-        for (int64_t d = 0; d < tg_size(all, 1); d++)
+    const vectors *v = context;
+    const float *value = v->all->data;
+    for (int64_t row = 0; row < tg_size(v->all, 0); row++) {
+        fputs(tg_ids_name(v->ids, row), file);
+        for (int64_t d = 0; d < tg_size(v->all, 1); d++)
             fprintf(file, "\t%.9g", (double)*value++);
         putc('\n', file);
     }
-    return output_close(file, path, 0);
+    return text_finish(file);
 }
 
 static int write_vectors(const settings *s, const recommender *r)
@@ -55,7 +59,7 @@ static int write_vectors(const settings *s, const recommender *r)
     tg_tensor *all = join_tables(&e);
     int status = EXIT_DONE;
     if (strcmp(s->format, "tsv") == 0)
-        status = write_tsv(s->out, is_user ? &r->users : &r->items, all);
+        status = output_write(s->out, write_tsv, &(vectors){is_user ? &r->users : &r->items, all});
     else if (tg_npy_save(s->out, all) != TG_OK)
         status = say_last_error();
     if (status == EXIT_DONE)
@@ -68,21 +72,21 @@ int export_command(int argc, char **argv)
 {
     settings s = {.what = "item", .format = "tsv"};
     const option table[] = {
-        {"load", OPTION_TEXT, &s.load, "FILE", "the model, as saved by train --save", 0, 0},
+        {"load", OPTION_INPUT, &s.load, "FILE", "the model, as saved by train --save", 0, 0},
         {"what", OPTION_CHOICE, &s.what, "user|item", "whose vectors", 0, 0},
         {"format", OPTION_CHOICE, &s.format, "tsv|npy",
          "id and numbers, tabs between; or NumPy's, rows as in tsv", 0, 0},
-        {"out", OPTION_TEXT, &s.out, "FILE", "where to; tsv without it: standard output", 0, 0},
+        {"out", OPTION_OUTPUT, &s.out, "FILE", "where to; tsv without it: standard output", 0, 0},
     };
-    const usage u = {"ncf export --load FILE [OPTION...]",
+    const usage u = {"export", "ncf export --load FILE [OPTION...]",
                      "Write the vectors of all users or items, those of a model's several tables "
-                     "beside each other;\nstandard error says which columns are which table's.",
+                     "beside each other; standard error says which columns are which table's.",
                      table, sizeof table / sizeof *table, NULL};
     int status;
     if (!parse_options(&u, 1, argc, argv, NULL, &status))
         return status;
     if (!s.out && strcmp(s.format, "npy") == 0)
-        return usage_error("--format npy needs --out FILE");
+        return usage_error("export", "--format npy needs --out FILE");
     recommender r;
     if (recommender_load(&r, s.load) != TG_OK)
         return say_last_error();

@@ -100,18 +100,22 @@ static void print_json(const recommender *r)
 
 int info_command(int argc, char **argv)
 {
-    const char *load = NULL;
+    const char *load = NULL, *path = NULL;
     bool as_json = false;
     const option table[] = {
-        {"load", OPTION_TEXT, &load, "FILE", "the model, as saved by train --save", 0, 0},
+        {"load", OPTION_INPUT, &load, "FILE",
+         "the same as FILE: the model, as saved by train --save", 0, 0},
         {"json", OPTION_FLAG, &as_json, NULL, "print a JSON object", 0, 0},
     };
-    const usage u = {"ncf info --load FILE [--json]",
+    const usage u = {"info", "ncf info FILE [--json]",
                      "Print what a model is, what it was trained on and how, and how that went.",
-                     table, sizeof table / sizeof *table, NULL};
+                     table, sizeof table / sizeof *table, "FILE"};
     int status;
-    if (!parse_options(&u, 1, argc, argv, NULL, &status))
+    if (!parse_options(&u, 0, argc, argv, &path, &status))
         return status;
+    if (!load == !path)
+        return usage_error("info", "info needs one FILE");
+    load = load ? load : path;
     recommender r;
     if (recommender_load(&r, load) != TG_OK)
         return say_last_error();

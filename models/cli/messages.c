@@ -20,13 +20,13 @@ int say_last_error(void)
     return EXIT_FAILED;
 }
 
-int usage_error(const char *format, ...)
+int usage_error(const char *command, const char *format, ...)
 {
     va_list list;
     va_start(list, format);
     fputs("ncf: ", stderr);
     vfprintf(stderr, format, list);
-    fputs("; see ncf --help\n", stderr);
+    fprintf(stderr, "; see ncf %s%s--help\n", command ? command : "", command ? " " : "");
     va_end(list);
     return EXIT_USAGE;
 }
@@ -59,13 +59,15 @@ static int distance(const char *a, const char *b)
     return row[width];
 }
 
-int usage_error_unknown(const char *what, const char *word, const char *const *names, int count)
+const char *suggest(const char *word, const char *const *names, int count, char text[SUGGESTION])
 {
     int best = 0;
     for (int i = 1; i < count; i++)
         if (distance(word, names[i]) < distance(word, names[best]))
             best = i;
-    const bool near = count && distance(word, names[best]) <= 1 + (int)strlen(names[best]) / 3;
-    return near ? usage_error("unknown %s '%s'; did you mean '%s'?", what, word, names[best])
-                : usage_error("unknown %s '%s'", what, word);
+    const bool is_near = count && distance(word, names[best]) <= 1 + (int)strlen(names[best]) / 3;
+    *text = '\0';
+    if (is_near)
+        snprintf(text, SUGGESTION, "; did you mean '%s'?", names[best]);
+    return text;
 }

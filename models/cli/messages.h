@@ -13,10 +13,12 @@ void say(const char *format, ...) TG_PRINTF(1, 2);
 /* Say what the library's last error was; gives EXIT_FAILED. */
 int say_last_error(void);
 
-/* A mistake in the command line; gives EXIT_USAGE. */
-int usage_error(const char *format, ...) TG_PRINTF(1, 2);
+/* A mistake in the command line, with a pointer to the help of the command, or of the program where
+ * that is NULL; gives EXIT_USAGE. */
+int usage_error(const char *command, const char *format, ...) TG_PRINTF(2, 3);
 
-/* "unknown WHAT 'WORD'; did you mean 'NAME'?" with the nearest of the names; gives EXIT_USAGE. */
-int usage_error_unknown(const char *what, const char *word, const char *const *names, int count);
+/* "; did you mean 'NAME'?" with the name nearest to the word, or "" where none is near. */
+enum { SUGGESTION = 64 };
+const char *suggest(const char *word, const char *const *names, int count, char text[SUGGESTION]);
 
 #endif

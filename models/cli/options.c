@@ -1,11 +1,14 @@
 #include "models/cli/options.h"
 
 #include <errno.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "models/cli/messages.h"
+#include "models/cli/output.h"
+#include "models/cli/terminal.h"
 
 /* What stands before the name: one dash before a single letter. */
 static const char *dashes(const option *o)
@@ -14,6 +17,30 @@ static const char *dashes(const option *o)
 }
 
 /* ---- parsing --------------------------------------------------------------------------------- */
+
+enum { OPTION_LIMIT = 64 };
+typedef struct parser {
+    const usage *u;
+    int count;                  /* of the options, how many may be given */
+    const char *file;           /* where the words are from, NULL for the command line */
+    bool is_given[OPTION_LIMIT];
+    const char *operand;        /* the word that is no option */
+} parser;
+
+/* What is wrong with the words. */
+static int mistake(const parser *p, const char *format, ...) TG_PRINTF(2, 3);
+static int mistake(const parser *p, const char *format, ...)
+{
+    char what[512];
+    va_list list;
+    va_start(list, format);
+    vsnprintf(what, sizeof what, format, list);
+    va_end(list);
+    if (!p->file)
+        return usage_error(p->u->command, "%s", what);
+    say("%s: in its settings: %s; expected those of ncf %s", p->file, what, p->u->command);
+    return EXIT_FAILED;
+}
 
 static bool is_whole(const option *o)
 {
@@ -25,21 +52,21 @@ static bool is_real(const option *o)
     return o->kind == OPTION_REAL || o->kind == OPTION_REAL_OR_OFF;
 }
 
-static int set_number(const option *o, const char *text)
+static int set_number(const parser *p, const option *o, const char *text)
 {
     char *end;
     errno = 0;
     if (is_whole(o)) {
         const long long value = strtoll(text, &end, 10);
         if (end == text || *end || errno || (double)value < o->low || (double)value > o->high)
-            return usage_error("%s%s '%s': expected a whole number from %.0f to %.0f", dashes(o),
-                               o->name, text, o->low, o->high);
+            return mistake(p, "%s%s '%s': expected a whole number from %.0f to %.0f", dashes(o),
+                           o->name, text, o->low, o->high);
         *(int64_t *)o->value = value;
     } else {
         const double value = strtod(text, &end);
         if (end == text || *end || !(value >= o->low && value <= o->high))
-            return usage_error("%s%s '%s': expected a number from %g to %g", dashes(o), o->name,
-                               text, o->low, o->high);
+            return mistake(p, "%s%s '%s': expected a number from %g to %g", dashes(o), o->name,
+                           text, o->low, o->high);
         *(double *)o->value = value;
     }
     return EXIT_DONE;
@@ -55,84 +82,89 @@ static bool is_one_of(const char *choices, const char *text)
     return false;
 }
 
-static int add_text(const option *o, const char *text)
+static int add_text(const parser *p, const option *o, const char *text)
 {
     texts *all = o->value;
     if (all->count == TEXTS_LIMIT)
-        return usage_error("%s%s %s: given %d times already; expected no more", dashes(o), o->name,
-                           text, TEXTS_LIMIT);
+        return mistake(p, "%s%s %s: given %d times already; expected no more", dashes(o), o->name,
+                       text, TEXTS_LIMIT);
     all->text[all->count++] = text;
     return EXIT_DONE;
 }
 
-static int set_option(const option *o, const char *text)
+static int set_option(const parser *p, const option *o, const char *text)
 {
     if (is_whole(o) || is_real(o))
-        return set_number(o, text);
+        return set_number(p, o, text);
     if (o->kind == OPTION_CHOICE && !is_one_of(o->operand, text))
-        return usage_error("%s%s '%s': expected %s", dashes(o), o->name, text, o->operand);
+        return mistake(p, "%s%s '%s': expected %s", dashes(o), o->name, text, o->operand);
     if (*text == '\0')
-        return usage_error("%s%s: expected %s, got nothing", dashes(o), o->name, o->operand);
+        return mistake(p, "%s%s: expected %s, got nothing", dashes(o), o->name, o->operand);
     if (o->kind == OPTION_TEXTS)
-        return add_text(o, text);
+        return add_text(p, o, text);
     *(const char **)o->value = text;
     return EXIT_DONE;
 }
 
-static const option *find_option(const usage *u, const char *name, size_t length)
+/* The number of the option, -1 for none. */
+static int find_option(const parser *p, const char *name, size_t length)
 {
-    for (int i = 0; i < u->count; i++)
-        if (strlen(u->option[i].name) == length && strncmp(u->option[i].name, name, length) == 0)
-            return &u->option[i];
-    return NULL;
+    for (int i = 0; i < p->count; i++)
+        if (strlen(p->u->option[i].name) == length &&
+            strncmp(p->u->option[i].name, name, length) == 0)
+            return i;
+    return -1;
 }
 
-static int unknown_option(const usage *u, const char *word)
+static int unknown_option(const parser *p, const char *word)
 {
-    enum { OPTION_LIMIT = 64, WORD_LIMIT = 40 };
-    char text[OPTION_LIMIT][WORD_LIMIT], typed[WORD_LIMIT];
+    enum { WORD_LIMIT = 40 };
+    char text[OPTION_LIMIT][WORD_LIMIT], typed[WORD_LIMIT], suggestion[SUGGESTION];
     const char *names[OPTION_LIMIT];
-    const int count = u->count < OPTION_LIMIT ? u->count : OPTION_LIMIT;
-    for (int i = 0; i < count; i++) {
-        snprintf(text[i], sizeof text[i], "%s%s", dashes(&u->option[i]), u->option[i].name);
+    for (int i = 0; i < p->count; i++) {
+        snprintf(text[i], sizeof text[i], "%s%s", dashes(&p->u->option[i]), p->u->option[i].name);
         names[i] = text[i];
     }
     snprintf(typed, sizeof typed, "%.*s", (int)strcspn(word, "="), word);
-    return usage_error_unknown("option", typed, names, count);
+    return mistake(p, "unknown option '%s'%s", typed, suggest(typed, names, p->count, suggestion));
 }
 
 /* One option at argv[0]; gives how many words it took, 0 after a mistake. */
-static int parse_option(const usage *u, int argc, char **argv)
+static int parse_option(parser *p, int argc, char **argv)
 {
     const bool two = argv[0][1] == '-';
     const char *name = argv[0] + 1 + two;
     const size_t length = strcspn(name, "=");
-    const option *o = two == (length > 1) ? find_option(u, name, length) : NULL;
-    const char *value = o && name[length] ? name + length + 1 : NULL;
-    if (!o)
-        unknown_option(u, argv[0]);
-    else if (o->kind == OPTION_FLAG && value)
-        usage_error("%s%s takes no value", dashes(o), o->name);
+    const int number = two == (length > 1) ? find_option(p, name, length) : -1;
+    if (number < 0)
+        return unknown_option(p, argv[0]), 0;
+    const option *o = &p->u->option[number];
+    const char *value = name[length] ? name + length + 1 : NULL;
+    if (p->is_given[number] && o->kind != OPTION_TEXTS)
+        return mistake(p, "%s%s is given twice; expected it once", dashes(o), o->name), 0;
+    p->is_given[number] = true;
+    if (o->kind == OPTION_FLAG && value)
+        mistake(p, "%s%s takes no value", dashes(o), o->name);
     else if (o->kind == OPTION_FLAG)
         return *(bool *)o->value = true, 1;
     else if (!value && argc < 2)
-        usage_error("%s%s: expected %s, got nothing", dashes(o), o->name, o->operand);
-    else if (set_option(o, value ? value : argv[1]) == EXIT_DONE)
+        mistake(p, "%s%s: expected %s, got nothing", dashes(o), o->name, o->operand);
+    else if (set_option(p, o, value ? value : argv[1]) == EXIT_DONE)
         return value ? 1 : 2;
     return 0;
 }
 
 /* False after a mistake. */
-static bool parse_words(const usage *u, int argc, char **argv, const char **operand)
+static bool parse_words(parser *p, int argc, char **argv)
 {
     for (int i = 0, words; i < argc; i += words) {
         words = 1;
         if (argv[i][0] == '-' && argv[i][1] != '\0') {
-            words = parse_option(u, argc - i, argv + i);
-        } else if (u->operand && !*operand) {
-            *operand = argv[i];
+            words = parse_option(p, argc - i, argv + i);
+        } else if (p->u->operand && !p->operand) {
+            p->operand = argv[i];
         } else {
-            usage_error("unexpected word '%s'", argv[i]);
+            mistake(p, "unexpected word '%s'", argv[i]);
             words = 0;
         }
         if (!words)
@@ -140,6 +172,40 @@ static bool parse_words(const usage *u, int argc, char **argv, const char **oper
     }
     return true;
 }
+
+/* ---- files ----------------------------------------------------------------------------------- */
+
+/* The name of a file that is read or written; NULL for none and for "-". */
+static const char *file_of(const option *o, option_kind kind)
+{
+    const char *name = o->kind == kind ? *(const char **)o->value : NULL;
+    return name && strcmp(name, "-") != 0 ? name : NULL;
+}
+
+/* An output that is another file of the command as well would end that one. An exit status. */
+static int check_output(const parser *p, const option *out)
+{
+    const char *path = file_of(out, OPTION_OUTPUT);
+    for (int i = 0; path && i < p->count; i++) {
+        const option *o = &p->u->option[i];
+        const char *input = file_of(o, OPTION_INPUT), *output = file_of(o, OPTION_OUTPUT);
+        if ((input && output_is_same(path, input)) ||
+            (output && o < out && output_is_same(path, output)))
+            return mistake(p, "%s%s %s: the file of %s%s; expected another one", dashes(out),
+                           out->name, path, dashes(o), o->name);
+    }
+    return path ? output_check(path) : EXIT_DONE;
+}
+
+static int check_files(const parser *p)
+{
+    int status = EXIT_DONE;
+    for (int i = 0; i < p->count && status == EXIT_DONE; i++)
+        status = check_output(p, &p->u->option[i]);
+    return status;
+}
+
+/* ---- the command line ------------------------------------------------------------------------ */
 
 static int say_needed(const usage *u, int needed);
 static void print_help(const usage *u);
@@ -154,17 +220,19 @@ static bool has_all(const usage *u, int needed)
 bool parse_options(const usage *u, int needed, int argc, char **argv, const char **operand,
                    int *status)
 {
-    const char *word = NULL;
+    parser p = {.u = u, .count = u->count};
     *status = EXIT_DONE;
     for (int i = 0; i < argc; i++)
         if (strcmp(argv[i], "--help") == 0 || strcmp(argv[i], "-h") == 0)
             return print_help(u), false;
-    if (!parse_words(u, argc, argv, &word))
+    if (!parse_words(&p, argc, argv))
         *status = EXIT_USAGE;
     else if (!has_all(u, needed))
         *status = say_needed(u, needed);
+    else
+        *status = check_files(&p);
     if (operand)
-        *operand = word;
+        *operand = p.operand;
     return *status == EXIT_DONE;
 }
 
@@ -207,46 +275,35 @@ static const char *format_left(const option *o, char text[LEFT_SIZE])
 /* "explain needs --load FILE, --user ID and --item ID|TITLE" */
 static int say_needed(const usage *u, int needed)
 {
-    const char *command = u->synopsis + strlen("ncf ");
     char list[4 * LEFT_SIZE] = "", left[LEFT_SIZE];
     for (int i = 0; i < needed; i++) {
         const size_t length = strlen(list);
         snprintf(list + length, sizeof list - length, "%s%s",
                  i == 0 ? "" : i + 1 < needed ? ", " : " and ", format_left(&u->option[i], left));
     }
-    return usage_error("%.*s needs %s", (int)strcspn(command, " "), command, list);
-}
-
-/* A text whose further lines begin at the column `indent`. */
-static void print_indented(const char *text, int indent)
-{
-    size_t length = strcspn(text, "\n");
-    printf("%.*s", (int)length, text);
-    while (text[length]) {
-        text += length + 1;
-        text += strspn(text, " ");
-        length = strcspn(text, "\n");
-        printf("\n%*s%.*s", indent, "", (int)length, text);
-    }
+    return usage_error(u->command, "%s needs %s", u->command, list);
 }
 
 static void print_help(const usage *u)
 {
-    char left[LEFT_SIZE], text[32];
+    char left[LEFT_SIZE], number[32], text[512];
     int width = (int)strlen("--help");
     for (int i = 0; i < u->count; i++) {
         const int length = (int)strlen(format_left(&u->option[i], left));
         width = length > width ? length : width;
     }
-    printf("usage: %s\n\n%s\n\n", u->synopsis, u->summary);
+    printf("usage: %s\n\n", u->synopsis);
+    print_wrapped(u->summary, 0, 0);
+    putchar('\n');
     for (int i = 0; i < u->count; i++) {
         const option *o = &u->option[i];
         const bool is_choice = o->kind == OPTION_CHOICE;
-        const char *value = format_value(o, text, sizeof text);
-        printf("  %-*s  %s%s", width, format_left(o, left), is_choice ? o->operand : "",
-               is_choice && *o->help ? "; " : "");
-        print_indented(o->help, width + 4);
-        printf("%s%s%s\n", *value ? " [" : "", value, *value ? "]" : "");
+        const char *value = format_value(o, number, sizeof number);
+        snprintf(text, sizeof text, "%s%s%s%s%s%s", is_choice ? o->operand : "",
+                 is_choice && *o->help ? "; " : "", o->help, *value ? " [" : "", value,
+                 *value ? "]" : "");
+        const int column = printf("  %-*s  ", width, format_left(o, left));
+        print_wrapped(text, column, column);
     }
     printf("  %-*s  this help\n", width, "--help");
 }
@@ -267,6 +324,8 @@ static bool is_off(const option *o)
     case OPTION_REAL_OR_OFF: return *(double *)o->value == 0;
     case OPTION_TEXTS: return true;
     case OPTION_TEXT:
+    case OPTION_INPUT:
+    case OPTION_OUTPUT:
     case OPTION_CHOICE: return !*(const char **)o->value;
     case OPTION_INT:
     case OPTION_REAL: break;
@@ -312,27 +371,27 @@ char *settings_next(char **rest)
     return word;
 }
 
-bool parse_settings(const usage *u, char *words)
+int parse_settings(const usage *u, int count, const char *file, char *words)
 {
     enum { WORDS = 128 };
     char *word[WORDS];
-    int count = 0;
-    while (count < WORDS && (word[count] = settings_next(&words)))
-        count++;
-    const char *operand = NULL;
-    return parse_words(u, count, word, &operand);
+    int n = 0;
+    while (n < WORDS && (word[n] = settings_next(&words)))
+        n++;
+    parser p = {.u = u, .count = count, .file = file};
+    return parse_words(&p, n, word) ? EXIT_DONE : EXIT_FAILED;
 }
 
 void print_settings(const usage *u, const char *command)
 {
-    enum { WIDTH = 90 };
+    const int most = terminal_columns(), limit = most < TERMINAL_COLUMNS ? most : TERMINAL_COLUMNS;
     int column = fprintf(stderr, "%s", command);
     for (int i = 0; i < u->count; i++) {
         char text[4096];
         const size_t length = format_option(&u->option[i], text, sizeof text);
         if (length == 0)
             continue;
-        if (column + (int)length > WIDTH)
+        if (column + (int)length + 2 > limit) /* " \\" */
             column = fprintf(stderr, " \\\n   ") - 3;
         column += fprintf(stderr, "%s", text);
     }

@@ -15,6 +15,8 @@ typedef enum option_kind {
     OPTION_REAL,        /* double in [low, high] */
     OPTION_REAL_OR_OFF, /* the same; 0, its default, is off */
     OPTION_TEXT,        /* const char *, NULL while not given */
+    OPTION_INPUT,       /* the same: a file that is read */
+    OPTION_OUTPUT,      /* the same: a file that is written */
     OPTION_TEXTS,       /* texts: one each time that it is given; no setting */
     OPTION_CHOICE,      /* const char *, one of the choices, "a|b|c" */
 } option_kind;
@@ -30,21 +32,23 @@ typedef struct option {
     option_kind kind;
     void *value;         /* set before parsing to the default */
     const char *operand; /* "FILE"; for a choice the choices */
-    const char *help;
+    const char *help; /* words, which are wrapped */
     double low, high; /* of a number, both included */
 } option;
 
 typedef struct usage {
-    const char *synopsis, *summary; /* "ncf train [OPTION...]" */
+    const char *command;            /* "train" */
+    const char *synopsis, *summary; /* "ncf [train] [OPTION...]"; words, which are wrapped */
     const option *option;
     int count;
     const char *operand; /* what the one word that is no option may be, or NULL */
 } usage;
 
-/* Set the options' values from `--name value`, `--name=value`, `--name`, `-n value`; *operand
- * becomes the word that is no option, or NULL. The first `needed` options are texts that must be
- * given. False where nothing else is to be done, with the exit status: --help printed the help on
- * stdout, or a mistake was said on stderr in one line. */
+/* Set the options' values from `--name value`, `--name=value`, `--name`, `-n value`, each once but
+ * for OPTION_TEXTS; *operand becomes the word that is no option, or NULL. The first `needed`
+ * options are texts that must be given. An output must be none of the inputs nor another output,
+ * and a file that can be written. False where nothing else is to be done, with the exit status:
+ * --help printed the help on stdout, or a mistake was said on stderr in one line. */
 bool parse_options(const usage *u, int needed, int argc, char **argv, const char **operand,
                    int *status);
 
@@ -52,9 +56,9 @@ bool parse_options(const usage *u, int needed, int argc, char **argv, const char
  * for those that are off; the caller frees them. NULL where there is no memory. */
 char *format_settings(const usage *u, int count);
 
-/* Set the options' values from such words, which are cut in pieces and must outlive the values.
- * False after a mistake, which was said. */
-bool parse_settings(const usage *u, char *words);
+/* Set the first `count` options' values from such words, which are cut in pieces and must outlive
+ * the values; `file` is where they are from. An exit status; a mistake has been said. */
+int parse_settings(const usage *u, int count, const char *file, char *words);
 
 /* Cut the next one of such words off, without quotes; NULL after the last one. */
 char *settings_next(char **rest);

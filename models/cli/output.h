@@ -1,16 +1,20 @@
 /*
- * output.h: the one file that a command writes; "-", or none (NULL), is standard output
+ * output.h: the files that a command writes; "-", or none (NULL), is standard output
  */
 #ifndef NCF_OUTPUT_H
 #define NCF_OUTPUT_H
 
-#include <stdio.h>
+#include "tapegrad.h"
 
-/* NULL where the file cannot be written, which is then said. */
-FILE *output_open(const char *path);
+/* Whether a file can be written, to be asked before work that takes long: an exit status; the
+ * reason has been said. */
+int output_check(const char *path);
 
-/* Close it after writing; `error` is the errno of what failed meanwhile, or 0. An exit status; what
- * failed has been said, or is said by main, which looks at standard output. */
-int output_close(FILE *file, const char *path, int error);
+/* Write a file, which is then complete or as it was before. An exit status; the reason has been
+ * said, or is said by main, which looks at standard output. */
+int output_write(const char *path, tg_file_writer write, const void *context);
+
+/* Whether both names are of one regular file, which either need not be there yet. */
+bool output_is_same(const char *a, const char *b);
 
 #endif

@@ -15,11 +15,16 @@ typedef struct settings {
 static int check_settings(settings *s)
 {
     if ((s->of || s->method) && strcmp(s->what, "embeddings") != 0)
-        return usage_error("%s is for --what embeddings, not for %s", s->of ? "--of" : "--method",
-                           s->what);
+        return usage_error("plot", "%s is for --what embeddings, not for %s",
+                           s->of ? "--of" : "--method", s->what);
     s->of = s->of ? s->of : "item";
     s->method = s->method ? s->method : "tsne";
     return EXIT_DONE;
+}
+
+static int write_curves(FILE *file, const void *curves)
+{
+    return svg_write_curves(file, curves);
 }
 
 static int plot_curves(const settings *s, const recommender *r)
@@ -28,38 +33,34 @@ static int plot_curves(const settings *s, const recommender *r)
     if (history_curves_make(&h, r) != TG_OK)
         return say_last_error();
     int status = EXIT_FAILED;
-    FILE *file = NULL;
     if (h.curves.count == 0)
         say("%s: no history in the model; expected one that ncf train saved", s->load);
-    else if ((file = output_open(s->out)))
-        status = output_close(file, s->out, svg_write_curves(file, &h.curves));
+    else
+        status = output_write(s->out, write_curves, &h.curves);
     history_curves_release(&h);
     return status;
 }
 
-/* The file is opened first: t-SNE may take minutes. */
+static int write_map(FILE *file, const void *map)
+{
+    return svg_write_map(file, map);
+}
+
 static int plot_map(const settings *s, const recommender *r)
 {
     const map_options o = {.side = strcmp(s->of, "user") == 0 ? SIDE_USER : SIDE_ITEM,
                            .method = s->method,
                            .min_ratings = s->min_ratings,
                            .seed = (uint64_t)s->seed};
-    FILE *file = output_open(s->out);
     vector_map m;
-    if (!file)
-        return EXIT_FAILED;
-    if (vector_map_make(&m, r, o) != TG_OK) {
-        output_close(file, s->out, 0);
+    if (vector_map_make(&m, r, o) != TG_OK)
         return say_last_error();
-    }
     int status = EXIT_FAILED;
-    if (m.map.count == 0) {
-        output_close(file, s->out, 0);
+    if (m.map.count == 0)
         say("%s: no %s has %lld training ratings; expected a smaller --min-ratings", s->load, s->of,
             (long long)s->min_ratings);
-    } else {
-        status = output_close(file, s->out, svg_write_map(file, &m.map));
-    }
+    else
+        status = output_write(s->out, write_map, &m.map);
     vector_map_release(&m);
     return status;
 }
@@ -68,23 +69,23 @@ int plot_command(int argc, char **argv)
 {
     settings s = {.what = "curves", .min_ratings = MAP_MIN_RATINGS, .seed = 10};
     const option table[] = {
-        {"load", OPTION_TEXT, &s.load, "FILE", "the model, as saved by train --save", 0, 0},
-        {"out", OPTION_TEXT, &s.out, "FILE", "where to; - is standard output", 0, 0},
+        {"load", OPTION_INPUT, &s.load, "FILE", "the model, as saved by train --save", 0, 0},
+        {"out", OPTION_OUTPUT, &s.out, "FILE", "where to; - is standard output", 0, 0},
         {"what", OPTION_CHOICE, &s.what, "curves|embeddings",
-         "how training went, epoch by epoch; or a map\nof the vectors that similar compares", 0, 0},
+         "how training went, epoch by epoch; or a map of the vectors that similar compares", 0, 0},
         {"of", OPTION_CHOICE, &s.of, "user|item", "of embeddings: whose [item]", 0, 0},
         {"method", OPTION_CHOICE, &s.method, "tsne|pca",
-         "of embeddings: neighbours stay neighbours, or the\ndirections of largest variance [tsne]",
+         "of embeddings: neighbours stay neighbours, or the directions of largest variance [tsne]",
          0, 0},
         {"min-ratings", OPTION_INT, &s.min_ratings, "N",
          "of embeddings: those with at least N training ratings", 0, 1e9},
         {"seed", OPTION_INT, &s.seed, "N", "of t-SNE", 0, 1e15},
         {"threads", OPTION_INT, &s.threads, "N", "0: one a physical core", 0, 1024},
     };
-    const usage u = {"ncf plot --load FILE --out FILE.svg [OPTION...]",
+    const usage u = {"plot", "ncf plot --load FILE --out FILE.svg [OPTION...]",
                      "Draw a model as SVG, light or dark as the reader prefers. On a map a point "
-                     "shows its title to\nthe pointer; items have the colours of their genres, "
-                     "where the model knows these, and else, as\nusers, of their number of "
+                     "shows its title to the pointer; items have the colours of their genres, "
+                     "where the model knows these, and else, as users, of their number of "
                      "training ratings.",
                      table, sizeof table / sizeof *table, NULL};
     int status;

@@ -52,14 +52,14 @@ int predict_command(int argc, char **argv)
     const char *load = NULL, *path;
     bool as_json = false;
     const option table[] = {
-        {"load", OPTION_TEXT, &load, "FILE", "the model, as saved by train --save", 0, 0},
+        {"load", OPTION_INPUT, &load, "FILE", "the model, as saved by train --save", 0, 0},
         {"json", OPTION_FLAG, &as_json, NULL, "print a JSON object a line", 0, 0},
     };
-    const usage u = {"ncf predict --load FILE [PAIRS]",
+    const usage u = {"predict", "ncf predict --load FILE [PAIRS]",
                      "Read lines of `user item` from the file PAIRS, or from standard input where "
-                     "it is - or\nleft out; print user, item, predicted rating, and the title "
-                     "where it is known, tabs between.\nRatings are cut to the range of the "
-                     "training ratings. A model trained for ranking gives a\nscore: the higher, "
+                     "it is - or left out; print user, item, predicted rating, and the title "
+                     "where it is known, tabs between. Ratings are cut to the range of the "
+                     "training ratings. A model trained for ranking gives a score: the higher, "
                      "the more the user may like it.",
                      table, sizeof table / sizeof *table, "PAIRS"};
     int status;

@@ -5,6 +5,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "models/cli/terminal.h"
+
 double seconds_now(void)
 {
     struct timespec t;
@@ -32,25 +34,36 @@ static bool is_due(progress *p)
     return true;
 }
 
-/* "[####    ]  50 %" of the epoch */
-static void draw_bar(const progress *p, int64_t done)
-{
-    enum { WIDTH = 24 };
-    const int filled = (int)(WIDTH * done / p->samples);
-    fprintf(stderr, "[%.*s%*s] %3d %%", filled, "########################", WIDTH - filled, "",
-            (int)(100 * done / p->samples));
-}
-
 /* Samples a second so far, of which `behind` are behind. */
 static double rate_of(const progress *p, double behind)
 {
     return behind / fmax(p->drawn - p->start, 1e-3);
 }
 
-static void draw_left(double samples, double rate)
+/* "[####    ]  50%" of the epoch */
+static void add_bar(screen_line *line, const progress *p, int64_t done)
+{
+    enum { WIDTH = 16 };
+    const int filled = (int)(WIDTH * done / p->samples);
+    screen_line_add(line, " [%.*s%*s] %3d%%", filled, "################", WIDTH - filled, "",
+                    (int)(100 * done / p->samples));
+}
+
+static void add_left(screen_line *line, double samples, double rate)
 {
     const int64_t left = (int64_t)ceil(samples / rate);
-    fprintf(stderr, "  %lld:%02d left ", (long long)(left / 60), (int)(left % 60));
+    screen_line_add(line, "  %lld:%02d left", (long long)(left / 60), (int)(left % 60));
+}
+
+/* The last column stays free: a terminal that has written it may begin a new line. */
+static screen_line begin(void)
+{
+    return screen_line_begin(terminal_columns() - 1);
+}
+
+static void draw(const screen_line *line)
+{
+    fprintf(stderr, "\r%s\033[K", line->text);
 }
 
 void progress_draw(progress *p, int64_t epoch, int64_t done, double loss)
@@ -60,20 +73,25 @@ void progress_draw(progress *p, int64_t epoch, int64_t done, double loss)
     const double all = (double)p->samples * (double)(p->epochs - p->before);
     const double behind = (double)p->samples * (double)(epoch - 1 - p->before) + (double)done;
     const double rate = rate_of(p, behind);
-    fprintf(stderr, "\repoch %lld/%lld ", (long long)epoch, (long long)p->epochs);
-    draw_bar(p, done);
-    fprintf(stderr, "  loss %.4f  %.0f samples/s", loss, rate);
-    draw_left(all - behind, fmax(rate, 1));
+    screen_line line = begin();
+    screen_line_add(&line, "epoch %lld/%lld", (long long)epoch, (long long)p->epochs);
+    add_bar(&line, p, done);
+    screen_line_add(&line, "  loss %.4f", loss);
+    add_left(&line, all - behind, fmax(rate, 1));
+    screen_line_add(&line, "  %.0f samples/s", rate);
+    draw(&line);
 }
 
 void progress_draw_steps(progress *p, const char *what, int64_t done)
 {
     if (!is_due(p))
         return;
-    fprintf(stderr, "\r%s ", what);
-    draw_bar(p, done);
+    screen_line line = begin();
+    screen_line_add(&line, "%s", what);
+    add_bar(&line, p, done);
     if (done > 0)
-        draw_left((double)(p->samples - done), rate_of(p, (double)done));
+        add_left(&line, (double)(p->samples - done), rate_of(p, (double)done));
+    draw(&line);
 }
 
 void progress_clear(const progress *p)

@@ -18,8 +18,8 @@ double seconds_now(void); /* monotonic clock */
 
 progress progress_start(bool quiet, int64_t before, int64_t epochs, int64_t samples);
 
-/* Draw the bar, ten times a second at most: in `epoch` (from 1), `done` samples are behind, their
- * mean loss is given. */
+/* Draw the bar, ten times a second at most, and no more of it than the terminal is wide: in `epoch`
+ * (from 1), `done` samples are behind, their mean loss is given. */
 void progress_draw(progress *p, int64_t epoch, int64_t done, double loss);
 
 /* The same for work of one epoch, whose samples are steps: `what` is done. */

@@ -216,11 +216,11 @@ int recommend_command(int argc, char **argv)
 {
     settings s = {.n = 10, .min_ratings = 1};
     const option table[] = {
-        {"load", OPTION_TEXT, &s.load, "FILE", "the model, as saved by train --save", 0, 0},
+        {"load", OPTION_INPUT, &s.load, "FILE", "the model, as saved by train --save", 0, 0},
         {"user", OPTION_TEXT, &s.user, "ID", "for this user", 0, 0},
         {"users", OPTION_TEXT, &s.users, "all|FILE", "for all users, or those of a file, an id a "
          "line", 0, 0},
-        {"ratings", OPTION_TEXT, &s.ratings, "FILE",
+        {"ratings", OPTION_INPUT, &s.ratings, "FILE",
          "for the users of a file of ratings, which the model need not know", 0, 0},
         {"n", OPTION_INT, &s.n, "N", "items a user", 1, 1e9},
         {"min-ratings", OPTION_INT, &s.min_ratings, "N",
@@ -229,17 +229,18 @@ int recommend_command(int argc, char **argv)
          "items that the user has rated, too", 0, 0},
         {"json", OPTION_FLAG, &s.as_json, NULL, "print a JSON object a user, each in a line", 0, 0},
     };
-    const usage u = {"ncf recommend --load FILE --user ID [OPTION...]",
+    const usage u = {"recommend", "ncf recommend --load FILE --user ID [OPTION...]",
                      "Print the best items for a user: user, item, predicted rating or score, and "
-                     "the title where\nit is known, tabs between. Ratings are cut to the range of "
-                     "the training ratings, in the order of\nwhat they were before. Users of "
-                     "--ratings are fitted to their ratings there, without changing the\nmodel.",
+                     "the title where it is known, tabs between. Ratings are cut to the range of "
+                     "the training ratings, in the order of what they were before. Users of "
+                     "--ratings are fitted to their ratings there, without changing the model.",
                      table, sizeof table / sizeof *table, NULL};
     int status;
     if (!parse_options(&u, 1, argc, argv, NULL, &status))
         return status;
     if (!!s.user + !!s.users + !!s.ratings != 1)
-        return usage_error("recommend needs one of --user ID, --users all|FILE and --ratings FILE");
+        return usage_error("recommend", "recommend needs one of --user ID, --users all|FILE and "
+                           "--ratings FILE");
     recommender r;
     if (recommender_load(&r, s.load) != TG_OK)
         return say_last_error();

@@ -53,6 +53,28 @@ void recommender_release(recommender *r)
     *r = (recommender){0};
 }
 
+bool tensor_is_finite(const tg_tensor *t)
+{
+    const float *value = t->data;
+    const int64_t count = tg_numel(t);
+    int64_t finite = 0;
+    for (int64_t i = 0; i < count; i++)
+        finite += isfinite(value[i]) != 0;
+    return finite == count;
+}
+
+bool recommender_find_not_finite(const recommender *r, char name[PARAMETER_NAME])
+{
+    tg_state_dict parameters = tg_module_state_dict(r->module);
+    bool found = false;
+    for (int64_t i = 0; i < parameters.count && !found; i++) {
+        found = !tensor_is_finite(parameters.entry[i].tensor);
+        snprintf(name, PARAMETER_NAME, "%s", parameters.entry[i].name);
+    }
+    tg_state_dict_release(&parameters);
+    return found;
+}
+
 /* ---- training ratings ------------------------------------------------------------------------ */
 
 /* Where the rows of each value begin once they are in its order: (values + 1) of them. */

@@ -64,7 +64,15 @@ typedef struct seen_items {
 } seen_items;
 seen_items recommender_seen(const recommender *r, int64_t user);
 
-/* tg_last_error() has the reason of a failure; *r is then empty. */
+/* Whether an owned tensor of f32 holds finite numbers alone. */
+bool tensor_is_finite(const tg_tensor *t);
+
+/* Whether some parameter holds what is no finite number: its name, which may be cut. */
+enum { PARAMETER_NAME = 64 };
+bool recommender_find_not_finite(const recommender *r, char name[PARAMETER_NAME]);
+
+/* tg_last_error() has the reason of a failure, TG_EFORMAT for parameters that are not finite; *r is
+ * empty where it could not be loaded. */
 tg_status recommender_save(const recommender *r, const char *path);
 tg_status recommender_load(recommender *r, const char *path);
 

@@ -116,6 +116,10 @@ static void save_settings(tg_state_dict *state, const recommender *r)
 
 tg_status recommender_save(const recommender *r, const char *path)
 {
+    char name[PARAMETER_NAME];
+    if (recommender_find_not_finite(r, name))
+        return tg_failure(TG_EFORMAT, "%s: not written, since %s is not finite; expected finite "
+                          "parameters", path, name);
     tg_state_dict state = tg_module_state_dict(r->module);
     tg_tensor *users = NULL, *items = NULL;
     save_settings(&state, r);
@@ -287,6 +291,9 @@ static tg_status load_seen(recommender *r, const source *s)
     if (status == TG_OK && !is_sound(r))
         status = tg_failure(TG_EFORMAT, "%s: seen_start and seen_item do not fit together; "
                             "expected a model that ncf saved", s->path);
+    if (status == TG_OK && !tensor_is_finite(r->seen_rating))
+        status = tg_failure(TG_EFORMAT, "%s: seen_rating is not finite; expected finite ratings",
+                            s->path);
     return status;
 }
 
@@ -363,6 +370,10 @@ static tg_status load_parameters(recommender *r, const source *s)
         const tg_error reason = *tg_last_error();
         tg_failure(status, "%s: %.400s", s->path, reason.message);
     }
+    char name[PARAMETER_NAME];
+    if (status == TG_OK && recommender_find_not_finite(r, name))
+        return tg_failure(TG_EFORMAT, "%s: %s is not finite; expected finite parameters", s->path,
+                          name);
     return status;
 }
 

@@ -86,8 +86,9 @@ static void release_parts(parts *p)
     report_texts_release(&p->texts);
 }
 
-static int write_page(FILE *file, const parts *p)
+static int write_page(FILE *file, const void *context)
 {
+    const parts *p = context;
     return page_write(file, &(page){
         .title = p->texts.title, .summary = p->texts.summary,
         .metrics = p->results.metrics, .results = p->results.results,
@@ -105,21 +106,18 @@ static int report(const settings *s, const recommender *r, const asked *test)
         status = find_users(&shown, r, &s->user);
     else
         draw_users(&shown, r, s->users, (uint64_t)s->seed);
-    FILE *file = status == EXIT_DONE ? output_open(s->out) : NULL;
-    if (!file)
-        return status == EXIT_DONE ? EXIT_FAILED : status;
+    if (status != EXIT_DONE)
+        return status;
     if (s->test)
         asked_say_unknown(test, r, "; left out of the ranking");
     parts p = {0};
-    int error = 0;
-    if (make_parts(&p, s, r, test, &shown) != TG_OK)
-        status = say_last_error();
-    else if ((error = write_page(file, &p)) == 0 && p.map.map.count == 0)
+    status = make_parts(&p, s, r, test, &shown) == TG_OK ? output_write(s->out, write_page, &p)
+                                                         : say_last_error();
+    if (status == EXIT_DONE && p.map.map.count == 0)
         say("%s: no item has %lld training ratings: the page has no map; a smaller --min-ratings "
             "gives one", s->load, (long long)s->min_ratings);
-    const int closed = output_close(file, s->out, error);
     release_parts(&p);
-    return status == EXIT_DONE ? closed : status;
+    return status;
 }
 
 /* ---- the command ----------------------------------------------------------------------------- */
@@ -141,9 +139,9 @@ int report_command(int argc, char **argv)
 {
     settings s = {.method = "tsne", .users = 6, .min_ratings = MAP_MIN_RATINGS, .seed = 10};
     const option table[] = {
-        {"load", OPTION_TEXT, &s.load, "FILE", "the model, as saved by train --save", 0, 0},
-        {"out", OPTION_TEXT, &s.out, "FILE", "where to; - is standard output", 0, 0},
-        {"test", OPTION_TEXT, &s.test, "FILE",
+        {"load", OPTION_INPUT, &s.load, "FILE", "the model, as saved by train --save", 0, 0},
+        {"out", OPTION_OUTPUT, &s.out, "FILE", "where to; - is standard output", 0, 0},
+        {"test", OPTION_INPUT, &s.test, "FILE",
          "ratings to test on; without it, what training noted", 0, 0},
         {"users", OPTION_INT, &s.users, "N", "users to show, a sample", 0, TEXTS_LIMIT},
         {"user", OPTION_TEXTS, &s.user, "ID", "this user instead; again for each further one", 0,
@@ -154,9 +152,9 @@ int report_command(int argc, char **argv)
         {"seed", OPTION_INT, &s.seed, "N", "of the sample, and of t-SNE", 0, 1e15},
         {"threads", OPTION_INT, &s.threads, "N", "0: one a physical core", 0, 1024},
     };
-    const usage u = {"ncf report --load FILE --out FILE.html [OPTION...]",
+    const usage u = {"report", "ncf report --load FILE --out FILE.html [OPTION...]",
                      "Write one HTML page, which needs nothing else: results beside baselines, "
-                     "learning curves, a map of\nthe items to search, recommendations for some "
+                     "learning curves, a map of the items to search, recommendations for some "
                      "users, settings.",
                      table, sizeof table / sizeof *table, NULL};
     int status;

@@ -75,17 +75,17 @@ int similar_command(int argc, char **argv)
     int64_t n = 10, min_ratings = 1;
     bool as_json = false;
     const option table[] = {
-        {"load", OPTION_TEXT, &load, "FILE", "the model, as saved by train --save", 0, 0},
+        {"load", OPTION_INPUT, &load, "FILE", "the model, as saved by train --save", 0, 0},
         {"item", OPTION_TEXT, &text, "ID|TITLE", "an id, a title, or a part of one", 0, 0},
         {"n", OPTION_INT, &n, "N", "items", 1, 1e9},
         {"min-ratings", OPTION_INT, &min_ratings, "N", "items with at least N training ratings", 0,
          1e9},
         {"json", OPTION_FLAG, &as_json, NULL, "print a JSON object", 0, 0},
     };
-    const usage u = {"ncf similar --load FILE --item ID|TITLE [OPTION...]",
+    const usage u = {"similar", "ncf similar --load FILE --item ID|TITLE [OPTION...]",
                      "Print the items whose vectors point most nearly where this one's does: item, "
-                     "cosine, and the\ntitle where it is known, tabs between. The vectors are "
-                     "those that the model multiplies with a\nuser's; mlp and simplecf have none, "
+                     "cosine, and the title where it is known, tabs between. The vectors are "
+                     "those that the model multiplies with a user's; mlp and simplecf have none, "
                      "and the inputs of their networks say less.",
                      table, sizeof table / sizeof *table, NULL};
     int status;

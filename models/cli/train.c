@@ -4,7 +4,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "models/cli/checkpoint.h"
 #include "models/cli/cli.h"
@@ -157,8 +156,9 @@ static int set_up(training *t)
     if (!set->plan.quiet) {
         if (say_untrained(t) != EXIT_DONE)
             return EXIT_FAILED;
-        fprintf(stderr, "%lld users, %lld items, %lld parameters\n", (long long)r->users.count,
-                (long long)r->items.count, (long long)tg_module_parameter_count(r->module));
+        fprintf(stderr, "%lld users, %lld items, ratings from %g to %g, %lld parameters\n",
+                (long long)r->users.count, (long long)r->items.count, r->rating_low,
+                r->rating_high, (long long)tg_module_parameter_count(r->module));
     }
     status = trainer_init(&t->trainer, &set->plan, r, &t->data);
     if (status == EXIT_DONE && set->plan.resumed &&
@@ -175,21 +175,6 @@ static void tear_down(training *t)
 }
 
 /* ---- output ---------------------------------------------------------------------------------- */
-
-/* Whether --save can succeed, asked before an hour of training: an exit status. */
-static int check_writable(const char *path)
-{
-    char folder[4096];
-    const char *slash = strrchr(path, '/');
-    snprintf(folder, sizeof folder, "%.*s", slash ? (int)(slash - path) + 1 : 1,
-             slash ? path : ".");
-    const char *target = access(path, F_OK) == 0 ? path : folder;
-    if (access(target, W_OK) == 0 && (!slash || slash[1]))
-        return EXIT_DONE;
-    say("%s: %s; expected a file that can be written", path,
-        slash && !slash[1] ? "a folder" : strerror(errno));
-    return EXIT_FAILED;
-}
 
 static int save(const training *t)
 {
@@ -213,13 +198,27 @@ static void print_row(const char *name, measures m)
     printf("%-28s %8.4f  %8.4f\n", name, m.value[0], m.value[1]);
 }
 
-/* What predictors that know nothing of users reach, and where it is known, the best possible. */
-static void print_baselines(const training *t, measures baseline)
+/* By which measures the model loses to what needs none. */
+static void print_losses(recommender_task task, measures model, const baseline *other)
 {
-    const bool is_ranking = t->r.task == TASK_RANKING;
-    print_row(is_ranking ? "most training ratings" : "mean training rating", baseline);
-    if (t->data.is_synthetic && !is_ranking)
+    const char *const *name = measure_names[task];
+    bool loses[MEASURES];
+    for (int i = 0; i < MEASURES; i++)
+        loses[i] = task == TASK_RATING ? model.value[i] > other->reached.value[i]
+                                       : model.value[i] < other->reached.value[i];
+    if (loses[0] || loses[1])
+        printf("this model is worse than %s by %s%s%s\n", other->name, loses[0] ? name[0] : "",
+               loses[0] && loses[1] ? " and " : "", loses[1] ? name[1] : "");
+}
+
+/* What needs no model, and where it is known the best possible. */
+static void print_baselines(const training *t, const baseline *other, int count, measures model)
+{
+    for (int i = 0; i < count; i++)
+        print_row(other[i].name, other[i].reached);
+    if (t->data.is_synthetic && t->r.task == TASK_RATING)
         print_row("best that can be expected", (measures){{t->data.best.mae, t->data.best.rmse}});
+    print_losses(t->r.task, model, &other[0]);
 }
 
 static void print_choice(const training *t)
@@ -242,16 +241,18 @@ static int64_t epochs_of(const trainer *t)
 static int print_results(training *t, measures *of)
 {
     char name[64];
-    measures baseline;
+    baseline other[BASELINES];
     const int64_t epochs = epochs_of(&t->trainer);
-    if (exam_of_model(&t->trainer.test, of) != TG_OK ||
-        exam_of_baseline(&t->trainer.test, &baseline) != TG_OK)
+    if (exam_of_model(&t->trainer.test, of) != TG_OK)
+        return say_last_error();
+    const int others = exam_of_baselines(&t->trainer.test, other);
+    if (others < 0)
         return say_last_error();
     snprintf(name, sizeof name, "%s after %lld epoch%s", t->r.model->name, (long long)epochs,
              epochs == 1 ? "" : "s");
     print_header(t->r.task);
     print_row(name, *of);
-    print_baselines(t, baseline);
+    print_baselines(t, other, others, *of);
     print_choice(t);
     return EXIT_DONE;
 }
@@ -267,9 +268,9 @@ static int run_training(const train_settings *set, bool is_last, measures *of, i
     if (status == EXIT_DONE) {
         status = trainer_run(&t.trainer);
         *chosen = t.trainer.chosen;
+        const int saved = is_last || status == EXIT_INTERRUPTED ? save(&t) : EXIT_DONE;
         if (status == EXIT_DONE && is_last)
             status = print_results(&t, of);
-        const int saved = is_last || status == EXIT_INTERRUPTED ? save(&t) : EXIT_DONE;
         status = saved == EXIT_DONE ? status : saved;
     }
     tear_down(&t);
@@ -329,12 +330,7 @@ static int run_folds(const train_settings *set, int64_t folds)
 static int train(const train_settings *s)
 {
     const int64_t folds = data_options_folds(&s->data);
-    int status = s->save ? check_writable(s->save) : EXIT_DONE;
-    if (status == EXIT_DONE && s->plan.checkpoint)
-        status = check_writable(s->plan.checkpoint);
     measures of;
-    if (status != EXIT_DONE)
-        return status;
     return folds > 1 ? run_folds(s, folds) : run_once(s, &of);
 }
 

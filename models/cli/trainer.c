@@ -8,8 +8,10 @@
 #include <string.h>
 
 #include "models/cli/checkpoint.h"
+#include "models/cli/history.h"
 #include "models/cli/messages.h"
 #include "models/cli/progress.h"
+#include "models/cli/terminal.h"
 
 /* ---- Ctrl-C ---------------------------------------------------------------------------------- */
 
@@ -232,17 +234,43 @@ static int log_line(const trainer *t, const results *of)
     return EXIT_FAILED;
 }
 
-static void print_line(const trainer *t, const results *of)
+/* A column of the table of epochs: the value, or where that is NULL its name. */
+static void add_column(screen_line *line, const char *name, int decimals, const double *value)
+{
+    const int length = (int)strlen(name), width = length < 6 ? 6 : length;
+    if (value)
+        screen_line_add(line, "  %*.*f", width, decimals, *value);
+    else
+        screen_line_add(line, "  %*s", width, name);
+}
+
+static void add_measures(screen_line *line, const trainer *t, const char *part, const measures *of)
 {
     const char *const *name = measure_names[t->r->task];
-    fprintf(stderr, "epoch %2lld/%lld  train loss %.4f", (long long)t->epoch,
-            (long long)t->plan->epochs, of->loss);
+    char first[HISTORY_NAME];
+    snprintf(first, sizeof first, "%s %s", part, name[0]);
+    add_column(line, first, 4, of ? &of->value[0] : NULL);
+    add_column(line, name[1], 4, of ? &of->value[1] : NULL);
+}
+
+/* The table's line of an epoch, or where that is NULL its head; as much as there is room for. */
+static void print_epoch(const trainer *t, const results *of)
+{
+    screen_line line = screen_line_begin(terminal_columns());
+    char last[24];
+    const int digits = snprintf(last, sizeof last, "%lld", (long long)t->plan->epochs);
+    const double rate = of ? (double)samples_count(t->samples) / of->seconds : 0;
+    if (of)
+        screen_line_add(&line, "%*lld/%s", digits < 2 ? 3 : digits, (long long)t->epoch, last);
+    else
+        screen_line_add(&line, "%*s", digits < 2 ? 5 : 2 * digits + 1, "epoch");
+    add_column(&line, "train loss", 4, of ? &of->loss : NULL);
     if (t->is_validated)
-        fprintf(stderr, "  validation %s %.4f  %s %.4f", name[0], of->validation.value[0], name[1],
-                of->validation.value[1]);
-    fprintf(stderr, "  test %s %.4f  %s %.4f  %.2f s  %.0f samples/s\n", name[0],
-            of->test.value[0], name[1], of->test.value[1], of->seconds,
-            (double)samples_count(t->samples) / of->seconds);
+        add_measures(&line, t, "validation", of ? &of->validation : NULL);
+    add_measures(&line, t, "test", of ? &of->test : NULL);
+    add_column(&line, "seconds", 2, of ? &of->seconds : NULL);
+    add_column(&line, "samples/s", 0, of ? &rate : NULL);
+    fprintf(stderr, "%s\n", line.text);
 }
 
 void trainer_keep_weights(trainer *t)
@@ -289,6 +317,18 @@ static void settle(const trainer *t)
     tg_state_dict_release(&state);
 }
 
+/* What an epoch's last step did shows in no loss: look at the parameters and the predictions. */
+static bool is_finite(const trainer *t, const results *of)
+{
+    char name[PARAMETER_NAME];
+    const bool found = recommender_find_not_finite(t->r, name);
+    if (!found && isfinite(of->validation.value[1]) && isfinite(of->test.value[1]))
+        return true;
+    say("epoch %lld: %s %s not finite; expected finite numbers: a smaller --lr may help",
+        (long long)t->epoch, found ? name : "predictions", found ? "is" : "are");
+    return false;
+}
+
 static int finish_epoch(trainer *t, results *of)
 {
     t->epoch++;
@@ -296,11 +336,14 @@ static int finish_epoch(trainer *t, results *of)
     if ((t->is_validated && exam_of_model(&t->validation, &of->validation) != TG_OK) ||
         exam_of_model(&t->test, &of->test) != TG_OK)
         return say_last_error();
+    t->has_diverged = !is_finite(t, of);
+    if (t->has_diverged)
+        return EXIT_FAILED;
     if (t->is_validated)
         choose(t, of->validation);
     add_to_history(t, of);
     if (!t->plan->quiet)
-        print_line(t, of);
+        print_epoch(t, of);
     const int status = log_line(t, of);
     return status == EXIT_DONE ? write_checkpoint(t) : status;
 }
@@ -321,6 +364,8 @@ int trainer_run(trainer *t)
     const int64_t last = t->plan->stop ? t->plan->stop : t->plan->epochs;
     progress bar = progress_start(t->plan->quiet, t->epoch, last, samples_count(t->samples));
     int status = t->epoch == 0 ? write_checkpoint(t) : EXIT_DONE;
+    if (status == EXIT_DONE && !t->plan->quiet && !is_over(t))
+        print_epoch(t, NULL);
     catch_interrupt();
     while (status == EXIT_DONE && !is_over(t)) {
         results of = {0};
