@@ -9,6 +9,7 @@
 #include "models/cli/json_text.h"
 #include "models/cli/messages.h"
 #include "models/cli/options.h"
+#include "models/cli/terminal.h"
 
 typedef struct settings {
     const char *load, *test, *ranking, *negatives_file, *at;
@@ -138,11 +139,11 @@ static void print_evaluation(const settings *s, const char *name, const evaluati
     for (int i = 0; i < s->cuts; i++) {
         printf("%-12s %4lld", i ? "" : name, (long long)s->cut[i]);
         for (int m = 0; m < METRICS; m++)
-            printf("  %*.4f", width_of(metric_names[m]), e->metric[i][m]);
+            printf(" %*.4f", width_of(metric_names[m]), e->metric[i][m]);
         if (has_coverage)
-            printf("  %*.4f", width_of("coverage"), e->coverage[i]);
+            printf(" %*.4f", width_of("coverage"), e->coverage[i]);
         if (i == 0)
-            printf("  %*.4f", width_of("AUC"), e->area);
+            printf(" %*.4f", width_of("AUC"), e->area);
         putchar('\n');
     }
 }
@@ -150,18 +151,20 @@ static void print_evaluation(const settings *s, const char *name, const evaluati
 static void print_ranking(const settings *s, const results *out, const char *model)
 {
     const bool is_full = strcmp(s->ranking, "full") == 0;
+    char text[256];
     if (is_full)
-        printf("full ranking: the test items of %lld users, each user's among all that the user "
-               "has not rated\nin training, %.1f on average\n", (long long)out->lists,
-               out->model.length);
+        snprintf(text, sizeof text, "full ranking: the test items of %lld users, each user's among "
+                 "all that the user has not rated in training, %.1f on average",
+                 (long long)out->lists, out->model.length);
     else
-        printf("sampled ranking: %lld test items, each among %s items, %.1f on average with it; "
-               "not to be\ncompared with full ranking\n", (long long)out->lists,
-               s->negatives_file ? "the file's" : "random", out->model.length);
+        snprintf(text, sizeof text, "sampled ranking: %lld test items, each among %s items, %.1f "
+                 "on average with it; not to be compared with full ranking", (long long)out->lists,
+                 s->negatives_file ? "the file's" : "random", out->model.length);
+    print_wrapped(text, 0, 0);
     printf("%-12s %4s", "", "k");
     for (int m = 0; m < METRICS; m++)
-        printf("  %*s", width_of(metric_names[m]), metric_names[m]);
-    printf("%s  %*s\n", is_full ? "  coverage" : "", width_of("AUC"), "AUC");
+        printf(" %*s", width_of(metric_names[m]), metric_names[m]);
+    printf("%s %*s\n", is_full ? " coverage" : "", width_of("AUC"), "AUC");
     print_evaluation(s, model, &out->model, is_full);
     print_evaluation(s, "popularity", &out->popularity, is_full);
 }

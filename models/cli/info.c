@@ -42,7 +42,7 @@ static void print_text(const recommender *r)
            (long long)tg_module_parameter_count(r->module));
     if (r->task == TASK_RATING)
         printf("task      rating: predicts ratings of %g to %g, mean %.4f%s\n", r->rating_low,
-               r->rating_high, r->rating_mean, r->clamp ? "; measured cut to this range" : "");
+               r->rating_high, r->rating_mean, r->clamp ? "; clamped when measured" : "");
     else
         printf("task      ranking: gives scores, of which only the order means something\n");
     printf("data      %lld users, %lld items, %lld training ratings\n", (long long)r->users.count,
