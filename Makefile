@@ -90,6 +90,7 @@ test: $(BUILD)/run-tests $(BUILD)/write-large $(BUILD)/ncf $(BUILD)/exercise flo
 ifndef SANITIZE
 	@CC="$(CC)" MAKE="$(MAKE)" sh tests/install.sh $(BUILD)
 	@sh tests/report.sh $(BUILD)
+	@CC="$(CC)" MAKE="$(MAKE)" sh tests/shell_listings.sh $(BUILD)
 endif
 
 coverage:

@@ -7,6 +7,7 @@
 #   - every call in a table's column `tapegrad` compiles and links.
 # BUILD/listings/DOCUMENT-n holds block n: the source, under the name that its first line gives or
 # as main.c (main.cc: tests/install.sh builds those), and `expected`.
+# tests/shell_listings.sh runs the shell commands.
 set -eu
 build=${1:?usage: tests/listings.sh BUILD}
 root=$(pwd)
