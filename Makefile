@@ -64,6 +64,16 @@ $(BUILD)/compiled_with $(BUILD)/linked_with:
 	@mkdir -p $(@D)
 	@printf '%s\n' "$$$(@F)" >$@
 
+# Fail at once where there is no Criterion, not after compiling all but the tests.
+ifneq (,$(filter test coverage %/run-tests,$(MAKECMDGOALS)))
+ifneq (,$(shell $(CC) $(CPPFLAGS) $(CFLAGS) -include criterion/criterion.h -E -x c /dev/null \
+    >/dev/null 2>&1 || echo missing))
+$(error $(CC) does not find criterion/criterion.h; the tests need Criterion: libcriterion-dev \
+    (Debian, Ubuntu), criterion (Arch, FreeBSD, Homebrew) or the source, \
+    github.com/Snaipe/Criterion; if it is installed elsewhere, give CPPFLAGS=-IDIR LDFLAGS=-LDIR)
+endif
+endif
+
 # The floors, top first: the order in which archives are linked, and the only way includes may go.
 FLOORS := models data optim nn autograd tensor
 sources = $(wildcard $(1)/*.c $(1)/kernels/*.c)

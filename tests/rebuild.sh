@@ -1,6 +1,6 @@
 #!/bin/sh
 # The Makefile in a source tree of a few lines: what it builds again when the compiler or flags
-# change, and that it leaves all else alone.
+# change, that it leaves all else alone, and what it says where there is no Criterion.
 set -eu
 unset MAKEFLAGS MFLAGS BUILD SANITIZE V CPPFLAGS CFLAGS LDFLAGS # of the make that runs the tests
 cc=${CC:-cc}
@@ -98,3 +98,15 @@ builds 'AR CC LINK' ncf BUILD=other CFLAGS="-DSAYS='\"other\"'"
 says other
 builds '' ncf CFLAGS="-DSAYS='\"two  words\"'"
 says 'two  words'
+
+# Without Criterion nothing is compiled; with its header in a folder of its own the tests would be.
+for goal in test coverage fresh/run-tests; do
+    ! run_make $goal BUILD=fresh CC="$cc -nostdinc" || complain "make $goal: no error"
+    awk '/libcriterion-dev/ {n++} END {exit !(n == 1 && NR == 1)}' said ||
+        complain "make $goal: expected one line that names libcriterion-dev"
+    [ ! -e fresh ] || complain "make $goal: something was built"
+done
+mkdir -p elsewhere/criterion
+: >elsewhere/criterion/criterion.h
+run_make -n fresh/run-tests BUILD=fresh CC="$cc -nostdinc" CPPFLAGS=-Ielsewhere ||
+    complain 'make fresh/run-tests CPPFLAGS=-Ielsewhere: Criterion is not found there'
