@@ -6,7 +6,9 @@
 #   make coverage           fail where an error line is reached by no test (gcov)
 #   make exercise           check models/exercise/my_simplecf.c, which is yours to write
 #   make gradcheck          the worst error of every op's and model's gradients
-#   make install            library, headers and pkg-config file under PREFIX [/usr/local]
+#   make install            program, library, headers and pkg-config file under PREFIX [/usr/local];
+#                           DESTDIR is put before it, for packagers
+#   make uninstall          remove what make install put there, with the same PREFIX and DESTDIR
 #   make bench              speed on this machine
 #   make bench-compare      the same job in PyTorch, run in turn (needs python3-torch)
 #   make bench-instructions fail where fixed work takes more instructions than recorded (valgrind)
@@ -16,8 +18,8 @@
 # CC, CPPFLAGS, CFLAGS and LDFLAGS may be given; what was built with other ones is built again. To
 # keep both, give each a folder of its own, as in `make CC=clang BUILD=build/clang`.
 
-.PHONY: all lib install test coverage exercise gradcheck bench bench-compare bench-instructions \
-        ml-100k size floors clean FORCE
+.PHONY: all lib install uninstall test coverage exercise gradcheck bench bench-compare \
+        bench-instructions ml-100k size floors clean FORCE
 .SECONDARY:
 all: ncf
 
@@ -173,18 +175,27 @@ $(BUILD)/libtapegrad.so: $(LIBRARY_OBJECTS:$(BUILD)/%=$(BUILD)/pic/%) $(BUILD)/l
 
 PREFIX ?= /usr/local
 TO = $(DESTDIR)$(PREFIX)
+INSTALLED_HEADERS := $(addprefix include/tapegrad/,$(LIBRARY_HEADERS))
+INSTALLED := bin/ncf lib/libtapegrad.a lib/libtapegrad.so lib/$(SONAME) \
+             lib/libtapegrad.so.$(VERSION) lib/pkgconfig/tapegrad.pc $(INSTALLED_HEADERS)
 
-install: $(BUILD)/libtapegrad.a $(BUILD)/libtapegrad.so
-	mkdir -p $(TO)/lib/pkgconfig
-	for h in $(LIBRARY_HEADERS); do install -D -m 644 $$h $(TO)/include/tapegrad/$$h || exit 1; done
-	install -m 644 $(BUILD)/libtapegrad.a $(TO)/lib
-	install -m 755 $(BUILD)/libtapegrad.so $(TO)/lib/libtapegrad.so.$(VERSION)
-	ln -sf libtapegrad.so.$(VERSION) $(TO)/lib/$(SONAME)
-	ln -sf $(SONAME) $(TO)/lib/libtapegrad.so
+install: $(BUILD)/ncf $(BUILD)/libtapegrad.a $(BUILD)/libtapegrad.so
+	mkdir -p "$(TO)/bin" "$(TO)/lib/pkgconfig"
+	for h in $(LIBRARY_HEADERS); do install -D -m 644 $$h "$(TO)/include/tapegrad/$$h" || exit 1; done
+	install -m 755 $(BUILD)/ncf "$(TO)/bin"
+	install -m 644 $(BUILD)/libtapegrad.a "$(TO)/lib"
+	install -m 755 $(BUILD)/libtapegrad.so "$(TO)/lib/libtapegrad.so.$(VERSION)"
+	ln -sf libtapegrad.so.$(VERSION) "$(TO)/lib/$(SONAME)"
+	ln -sf $(SONAME) "$(TO)/lib/libtapegrad.so"
 	printf '%s\n' 'prefix=$(PREFIX)' 'Name: tapegrad' 'Version: $(VERSION)' \
 	    'Description: tensors with automatic differentiation' \
-	    'Cflags: -I$${prefix}/include/tapegrad' 'Libs: -L$${prefix}/lib -ltapegrad' \
-	    'Libs.private: -lm -pthread' >$(TO)/lib/pkgconfig/tapegrad.pc
+	    'Cflags: -I"$${prefix}/include/tapegrad"' 'Libs: -L"$${prefix}/lib" -ltapegrad' \
+	    'Libs.private: -lm -pthread' >"$(TO)/lib/pkgconfig/tapegrad.pc"
+
+# rmdir removes nothing but empty folders; with -p, include/tapegrad itself once it is empty.
+uninstall:
+	cd "$(TO)" && rm -f $(INSTALLED)
+	cd "$(TO)/include" && rmdir -p $(sort $(dir $(INSTALLED_HEADERS:include/%=%))) 2>/dev/null || true
 
 ml-100k:
 	sh data/fetch-ml-100k.sh
