@@ -6,12 +6,22 @@
 #   make coverage           fail where an error line is reached by no test (gcov)
 #   make exercise           check models/exercise/my_simplecf.c, which is yours to write
 #   make gradcheck          the worst error of every op's and model's gradients
-#   make install            library, headers and pkg-config file under PREFIX [/usr/local]
+#   make install            program, library, headers and pkg-config file under PREFIX [/usr/local];
+#                           DESTDIR is put before it, for packagers
+#   make uninstall          remove what make install put there, with the same PREFIX and DESTDIR
 #   make bench              speed on this machine
 #   make bench-compare      the same job in PyTorch, run in turn (needs python3-torch)
 #   make bench-instructions fail where fixed work takes more instructions than recorded (valgrind)
 #   make ml-100k            fetch MovieLens 100K into ./ml-100k (needs a network)
 #   make size               lines of code per folder
+#
+# CC, CPPFLAGS, CFLAGS and LDFLAGS may be given; what was built with other ones is built again. To
+# keep both, give each a folder of its own, as in `make CC=clang BUILD=build/clang`.
+
+.PHONY: all lib install uninstall test coverage exercise gradcheck bench bench-compare \
+        bench-instructions ml-100k size floors clean FORCE
+.SECONDARY:
+all: ncf
 
 # V=1 shows the commands.
 say = $(if $(V),,@echo "  $(1) $@";)
@@ -27,6 +37,45 @@ BUILD := $(BUILD)/sanitize
 ALL_CFLAGS += -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
 endif
 
+# FLAGS_x: further flags for the files of folder x, or for x.c.
+# Kernels: -std=c11 would forbid fused multiply-adds across operators; errno and floating-point traps
+# would forbid vector sqrt and selects. No further relaxation: NaN and infinity keep their meaning.
+# -Wno-pass-failed: clang would warn that loops which call libm stay scalar.
+FLAGS_kernels := -O3 -ffp-contract=fast -fno-math-errno -fno-trapping-math -Wno-pass-failed
+ifneq (,$(findstring x86_64,$(shell $(CC) -dumpmachine)))
+FLAGS_avx2 := -mavx2 -mfma
+FLAGS_avx512 := -mavx512f -mavx512dq -mavx512bw -mavx512vl -mfma -mprefer-vector-width=512
+endif
+FLAGS_peak := -O3 -ffp-contract=fast
+FLAGS_page := -I$(BUILD)
+
+# Stamps let make see a change of compiler or flags. Objects depend on $(BUILD)/compiled_with, and
+# programs on $(BUILD)/linked_with. Each file holds the value that the variable of its name had when
+# it was written, and is written again if that has changed. The recipe takes the value from its
+# environment, where quotes survive.
+export compiled_with := $(CC) $(shell $(CC) --version 2>/dev/null | head -n 1) $(ALL_CPPFLAGS) \
+    $(ALL_CFLAGS) $(foreach flags,$(sort $(filter FLAGS_%,$(.VARIABLES))),$(flags)=$($(flags)))
+export linked_with := $(LDFLAGS) $(LDLIBS)
+ifneq ($(compiled_with),$(shell cat $(BUILD)/compiled_with 2>/dev/null))
+$(BUILD)/compiled_with: FORCE
+endif
+ifneq ($(linked_with),$(shell cat $(BUILD)/linked_with 2>/dev/null))
+$(BUILD)/linked_with: FORCE
+endif
+$(BUILD)/compiled_with $(BUILD)/linked_with:
+	@mkdir -p $(@D)
+	@printf '%s\n' "$$$(@F)" >$@
+
+# Fail at once where there is no Criterion, not after compiling all but the tests.
+ifneq (,$(filter test coverage %/run-tests,$(MAKECMDGOALS)))
+ifneq (,$(shell $(CC) $(CPPFLAGS) $(CFLAGS) -include criterion/criterion.h -E -x c /dev/null \
+    >/dev/null 2>&1 || echo missing))
+$(error $(CC) does not find criterion/criterion.h; the tests need Criterion: libcriterion-dev \
+    (Debian, Ubuntu), criterion (Arch, FreeBSD, Homebrew) or the source, \
+    github.com/Snaipe/Criterion; if it is installed elsewhere, give CPPFLAGS=-IDIR LDFLAGS=-LDIR)
+endif
+endif
+
 # The floors, top first: the order in which archives are linked, and the only way includes may go.
 FLOORS := models data optim nn autograd tensor
 sources = $(wildcard $(1)/*.c $(1)/kernels/*.c)
@@ -38,15 +87,17 @@ CLI_PARTS := $(filter-out %/main.o,$(CLI_OBJECTS)) # for the tests, which have a
 TEST_OBJECTS := $(patsubst %.c,$(BUILD)/%.o,$(wildcard tests/*.c))
 BENCH_OBJECTS := $(patsubst %.c,$(BUILD)/%.o,$(wildcard bench/*.c))
 
-.PHONY: all lib install test coverage exercise gradcheck bench bench-compare bench-instructions \
-        ml-100k size floors clean
-.SECONDARY:
-all: ncf
+# ./ncf may be the program of another BUILD, and newer.
+ncf: $(BUILD)/ncf FORCE
+	@cmp -s $< $@ || cp $< $@
 
-ncf: $(BUILD)/ncf
-	@cp $< $@
+# How all programs are linked; what each consists of stands with its target.
+PROGRAMS := $(addprefix $(BUILD)/,ncf run-tests write-large gradcheck-report exercise run-bench)
+LIBS_run-tests := -lcriterion
+link = $(call say,LINK)$(CC) $(ALL_CFLAGS) $(LDFLAGS) -o $@ $(filter %.o %.a,$^)
+$(PROGRAMS): $(BUILD)/linked_with
+	$(link) $(LIBS_$(@F)) $(LDLIBS)
 $(BUILD)/ncf: $(CLI_OBJECTS) $(ARCHIVES)
-	$(call say,LINK)$(CC) $(ALL_CFLAGS) $(LDFLAGS) -o $@ $^ $(LDLIBS)
 
 lib: $(ARCHIVES)
 define archive
@@ -55,9 +106,14 @@ $(BUILD)/lib$(1).a: $(call objects,$(1))
 endef
 $(foreach floor,$(FLOORS),$(eval $(call archive,$(floor))))
 
-$(BUILD)/%.o: %.c
+compile = $(call say,CC  )$(CC) $(ALL_CPPFLAGS) $(ALL_CFLAGS) \
+    $(FLAGS_$(notdir $(*D))) $(FLAGS_$(*F)) -c -o $@ $<
+$(BUILD)/%.o: %.c $(BUILD)/compiled_with
 	@mkdir -p $(@D)
-	$(call say,CC  )$(CC) $(ALL_CPPFLAGS) $(ALL_CFLAGS) $(FLAGS_$(notdir $*)) -c -o $@ $<
+	$(compile)
+$(BUILD)/pic/%.o: %.c $(BUILD)/compiled_with # for the shared library
+	@mkdir -p $(@D)
+	$(compile) -fPIC
 
 # The report page's style and script, each an array of lines that ends with NULL.
 $(BUILD)/models/cli/page_text.h: models/cli/page.css models/cli/page.js
@@ -67,28 +123,15 @@ $(BUILD)/models/cli/page_text.h: models/cli/page.css models/cli/page.js
 	    sed 's/[\\"?]/\\&/g; s/.*/    "&\\n",/' models/cli/page.$$f; \
 	    echo "    0};"; done >$@
 $(BUILD)/models/cli/page.o: $(BUILD)/models/cli/page_text.h
-FLAGS_page := -I$(BUILD)
-
-# Kernels: -std=c11 would forbid fused multiply-adds across operators; errno and floating-point traps
-# would forbid vector sqrt and selects. No further relaxation: NaN and infinity keep their meaning.
-# -Wno-pass-failed: clang would warn that loops which call libm stay scalar.
-KERNEL_FLAGS := -O3 -ffp-contract=fast -fno-math-errno -fno-trapping-math -Wno-pass-failed
-$(BUILD)/tensor/kernels/%.o: ALL_CFLAGS += $(KERNEL_FLAGS)
-ifneq (,$(findstring x86_64,$(shell $(CC) -dumpmachine)))
-FLAGS_avx2 := -mavx2 -mfma
-FLAGS_avx512 := -mavx512f -mavx512dq -mavx512bw -mavx512vl -mfma -mprefer-vector-width=512
-endif
-
-FLAGS_peak := -O3 -ffp-contract=fast
 
 $(BUILD)/run-tests: $(TEST_OBJECTS) $(CLI_PARTS) $(ARCHIVES)
-	$(call say,LINK)$(CC) $(ALL_CFLAGS) $(LDFLAGS) -o $@ $^ -lcriterion $(LDLIBS)
 test: $(BUILD)/run-tests $(BUILD)/write-large $(BUILD)/ncf $(BUILD)/exercise floors
 	@sh tests/run.sh $(BUILD)
 	@CC="$(CC)" CFLAGS="$(ALL_CFLAGS)" sh tests/exercise.sh $(BUILD)
 	@CC="$(CC)" CFLAGS="$(ALL_CFLAGS)" sh tests/listings.sh $(BUILD)
 ifndef SANITIZE
 	@CC="$(CC)" MAKE="$(MAKE)" sh tests/install.sh $(BUILD)
+	@CC="$(CC)" MAKE="$(MAKE)" sh tests/rebuild.sh
 	@sh tests/report.sh $(BUILD)
 	@CC="$(CC)" MAKE="$(MAKE)" sh tests/shell_listings.sh $(BUILD)
 endif
@@ -98,22 +141,18 @@ coverage:
 
 $(BUILD)/write-large: $(BUILD)/tests/pictures/write_large.o $(BUILD)/tests/picture_samples.o \
                         $(CLI_PARTS) $(ARCHIVES)
-	$(call say,LINK)$(CC) $(ALL_CFLAGS) $(LDFLAGS) -o $@ $^ $(LDLIBS)
 
 $(BUILD)/gradcheck-report: $(BUILD)/tests/gradcheck/gradcheck_report.o $(BUILD)/tests/op_samples.o \
                            $(BUILD)/tests/model_samples.o $(ARCHIVES)
-	$(call say,LINK)$(CC) $(ALL_CFLAGS) $(LDFLAGS) -o $@ $^ $(LDLIBS)
 gradcheck: $(BUILD)/gradcheck-report
 	@$<
 
 EXERCISE_OBJECTS := $(patsubst %.c,$(BUILD)/%.o,$(wildcard models/exercise/*.c))
 $(BUILD)/exercise: $(EXERCISE_OBJECTS) $(ARCHIVES)
-	$(call say,LINK)$(CC) $(ALL_CFLAGS) $(LDFLAGS) -o $@ $^ $(LDLIBS)
 exercise: $(BUILD)/exercise
 	@$<
 
 $(BUILD)/run-bench: $(BENCH_OBJECTS) $(ARCHIVES)
-	$(call say,LINK)$(CC) $(ALL_CFLAGS) $(LDFLAGS) -o $@ $^ $(LDLIBS)
 bench: $(BUILD)/run-bench
 	@$<
 bench-compare: $(BUILD)/run-bench
@@ -128,28 +167,36 @@ LIBRARY_HEADERS := tapegrad.h tensor/elementwise.def \
                    $(filter-out %-internal.h,$(wildcard $(LIBRARY_FLOORS:=/*.h)))
 VERSION := $(shell sed -n 's/.*TG_VERSION "\(.*\)"/\1/p' tapegrad.h)
 SONAME := libtapegrad.so.$(firstword $(subst ., ,$(VERSION)))
-PREFIX ?= /usr/local
-TO = $(DESTDIR)$(PREFIX)
 
 $(BUILD)/libtapegrad.a: $(LIBRARY_OBJECTS)
 	$(call say,AR  )rm -f $@ && ar rcs $@ $^
-$(BUILD)/libtapegrad.so: $(LIBRARY_OBJECTS)
+$(BUILD)/libtapegrad.so: $(LIBRARY_OBJECTS:$(BUILD)/%=$(BUILD)/pic/%) $(BUILD)/linked_with
 	@echo '{ global: tg_*; local: *; };' >$(BUILD)/exports
-	$(call say,LINK)$(CC) $(ALL_CFLAGS) $(LDFLAGS) -shared -Wl,-soname,$(SONAME) \
-	    -Wl,--version-script,$(BUILD)/exports -o $@ $^ $(LDLIBS)
+	$(link) -shared -Wl,-soname,$(SONAME) -Wl,--version-script,$(BUILD)/exports $(LDLIBS)
 
-install: $(BUILD)/libtapegrad.a
-	@$(MAKE) --no-print-directory BUILD=$(BUILD)/pic CFLAGS='$(CFLAGS) -fPIC' $(BUILD)/pic/libtapegrad.so
-	mkdir -p $(TO)/lib/pkgconfig
-	for h in $(LIBRARY_HEADERS); do install -D -m 644 $$h $(TO)/include/tapegrad/$$h || exit 1; done
-	install -m 644 $(BUILD)/libtapegrad.a $(TO)/lib
-	install -m 755 $(BUILD)/pic/libtapegrad.so $(TO)/lib/libtapegrad.so.$(VERSION)
-	ln -sf libtapegrad.so.$(VERSION) $(TO)/lib/$(SONAME)
-	ln -sf $(SONAME) $(TO)/lib/libtapegrad.so
+PREFIX ?= /usr/local
+TO = $(DESTDIR)$(PREFIX)
+INSTALLED_HEADERS := $(addprefix include/tapegrad/,$(LIBRARY_HEADERS))
+INSTALLED := bin/ncf lib/libtapegrad.a lib/libtapegrad.so lib/$(SONAME) \
+             lib/libtapegrad.so.$(VERSION) lib/pkgconfig/tapegrad.pc $(INSTALLED_HEADERS)
+
+install: $(BUILD)/ncf $(BUILD)/libtapegrad.a $(BUILD)/libtapegrad.so
+	mkdir -p "$(TO)/bin" "$(TO)/lib/pkgconfig"
+	for h in $(LIBRARY_HEADERS); do install -D -m 644 $$h "$(TO)/include/tapegrad/$$h" || exit 1; done
+	install -m 755 $(BUILD)/ncf "$(TO)/bin"
+	install -m 644 $(BUILD)/libtapegrad.a "$(TO)/lib"
+	install -m 755 $(BUILD)/libtapegrad.so "$(TO)/lib/libtapegrad.so.$(VERSION)"
+	ln -sf libtapegrad.so.$(VERSION) "$(TO)/lib/$(SONAME)"
+	ln -sf $(SONAME) "$(TO)/lib/libtapegrad.so"
 	printf '%s\n' 'prefix=$(PREFIX)' 'Name: tapegrad' 'Version: $(VERSION)' \
 	    'Description: tensors with automatic differentiation' \
-	    'Cflags: -I$${prefix}/include/tapegrad' 'Libs: -L$${prefix}/lib -ltapegrad' \
-	    'Libs.private: -lm -pthread' >$(TO)/lib/pkgconfig/tapegrad.pc
+	    'Cflags: -I"$${prefix}/include/tapegrad"' 'Libs: -L"$${prefix}/lib" -ltapegrad' \
+	    'Libs.private: -lm -pthread' >"$(TO)/lib/pkgconfig/tapegrad.pc"
+
+# rmdir removes nothing but empty folders; with -p, include/tapegrad itself once it is empty.
+uninstall:
+	cd "$(TO)" && rm -f $(INSTALLED)
+	cd "$(TO)/include" && rmdir -p $(sort $(dir $(INSTALLED_HEADERS:include/%=%))) 2>/dev/null || true
 
 ml-100k:
 	sh data/fetch-ml-100k.sh

@@ -1,19 +1,49 @@
 #!/bin/sh
 # Install into the build folder given, then build programs outside the tree with nothing but what
-# pkg-config says: README's and those of use-it.md, shared and static, and in C++.
+# pkg-config says: README's and those of use-it.md, shared and static, and in C++. Before that,
+# install and uninstall below DESTDIR, under a PREFIX with a space.
 set -eu
 build=${1:?usage: tests/install.sh BUILD}
 for tool in pkg-config "${CXX:-c++}"; do
     command -v "$tool" >/dev/null || { echo "tests/install.sh: skipped, there is no $tool"; exit 0; }
 done
-mkdir -p "$build/installed"
-prefix=$(cd "$build/installed" && pwd)
-${MAKE:-make} -s install PREFIX="$prefix" BUILD="$build" CC="${CC:-cc}" >/dev/null
-exported=$(nm -D --defined-only "$prefix/lib/libtapegrad.so" | awk '$3 !~ /^tg_/ {print $3}')
-[ -z "$exported" ] || { echo "tests/install.sh: exported beside tg_: $exported" >&2; exit 1; }
-
 outside=$(mktemp -d)
 trap 'rm -rf "$outside"' EXIT
+
+complain() {
+    echo "tests/install.sh: $1" >&2
+    exit 1
+}
+
+run_make() {
+    "${MAKE:-make}" -s BUILD="$build" CC="${CC:-cc}" "$@" >/dev/null
+}
+
+stage() { # GOAL
+    run_make "$1" DESTDIR="$outside/stage" PREFIX='/opt/a prefix'
+}
+staged="$outside/stage/opt/a prefix"
+stage install
+"$staged/bin/ncf" --version >/dev/null || complain 'the installed ncf does not run'
+flags=$(PKG_CONFIG_PATH="$staged/lib/pkgconfig" pkg-config --cflags-only-I tapegrad)
+eval "set -- $flags"
+[ "$1" = '-I/opt/a prefix/include/tapegrad' ] || complain "pkg-config --cflags-only-I: $flags"
+foreign="$staged/include/tapegrad/tensor/foreign.h"
+touch "$foreign"
+stage uninstall
+left=$(find "$outside/stage" ! -type d)
+[ "$left" = "$foreign" ] || complain "make uninstall left '$left'; expected '$foreign' alone"
+rm "$foreign"
+stage install
+stage uninstall
+[ ! -e "$staged/include/tapegrad" ] || complain "make uninstall left the folder of its headers"
+
+mkdir -p "$build/installed"
+prefix=$(cd "$build/installed" && pwd)
+run_make install PREFIX="$prefix"
+exported=$(nm -D --defined-only "$prefix/lib/libtapegrad.so" | awk '$3 !~ /^tg_/ {print $3}')
+[ -z "$exported" ] || complain "exported beside tg_: $exported"
+
 cp -r "$build"/listings/README-1 "$build"/listings/use-it-* tests/install/user.cc "$outside"
 cd "$outside"
 PKG_CONFIG_PATH=$prefix/lib/pkgconfig LD_LIBRARY_PATH=$prefix/lib
@@ -34,5 +64,6 @@ for folder in README-1 use-it-*; do (
     ldd shared | grep -q libtapegrad.so.0
     ./shared | diff expected -
 ) done
+# shellcheck disable=SC2046 # a list of flags
 ${CXX:-c++} -std=c++20 user.cc $(pkg-config --cflags --libs tapegrad) -o user
 ./user >/dev/null
