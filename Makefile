@@ -33,7 +33,7 @@ ALL_CPPFLAGS = -I. -D_POSIX_C_SOURCE=200809L -MMD -MP $(CPPFLAGS)
 LDLIBS := -lm -pthread
 
 ifdef SANITIZE
-BUILD := $(BUILD)/sanitize
+override BUILD := $(BUILD)/sanitize
 ALL_CFLAGS += -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
 endif
 
