@@ -157,9 +157,10 @@ tg_status tg_split_leave_one_out(const tg_dataset *all, int user, int timestamp,
     const int64_t *number = tg_dataset_rows(all, user);
     int64_t users = 0;
     for (int64_t i = 0; i < all->count; i++) {
-        if (number[i] < 0)
+        if (number[i] < 0 || number[i] > INT32_MAX)
             return tg_failure(TG_EMISUSE, "tg_split_leave_one_out: user %lld in row %lld; expected "
-                              "numbers from 0 on", (long long)number[i], (long long)i);
+                              "numbers from 0 to %d", (long long)number[i], (long long)i,
+                              INT32_MAX);
         users = number[i] >= users ? number[i] + 1 : users;
     }
     uint8_t *part = new_parts(all);

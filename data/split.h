@@ -22,7 +22,8 @@ tg_status tg_split_random(const tg_dataset *all, double fraction, uint64_t seed,
                           tg_dataset *test);
 
 /* Each user's latest row by the column `timestamp`, the last one among equals and where timestamp
- * is -1, goes into *test; users with a single row stay in *train. Users are numbers from 0 on. */
+ * is -1, goes into *test; users with a single row stay in *train. Users are numbers from 0
+ * to INT32_MAX. */
 tg_status tg_split_leave_one_out(const tg_dataset *all, int user, int timestamp, tg_dataset *train,
                                  tg_dataset *test);
 

@@ -13,7 +13,7 @@
 /* 6 bytes of magic, 2 of version, 2 of the header's length; then the header, a Python dict. */
 static const unsigned char MAGIC[8] = {0x93, 'N', 'U', 'M', 'P', 'Y', 1, 0};
 enum { PREFIX = 10, HEADER_LIMIT = 4096 };
-static const char *const descr[] = {[TG_F32] = "<f4", [TG_F64] = "<f8", [TG_I64] = "<i8"};
+static const char *const descr[] = {[TG_F32] = "'<f4'", [TG_F64] = "'<f8'", [TG_I64] = "'<i8'"};
 
 /* ---- writing --------------------------------------------------------------------------------- */
 
@@ -21,7 +21,7 @@ static int write_content(FILE *file, const void *context)
 {
     const tg_tensor *t = context;
     char header[512];
-    int n = snprintf(header, sizeof header, "{'descr': '%s', 'fortran_order': False, 'shape': (",
+    int n = snprintf(header, sizeof header, "{'descr': %s, 'fortran_order': False, 'shape': (",
                      descr[t->dtype]);
     for (int d = 0; d < t->shape.ndim; d++)
         n += snprintf(header + n, sizeof header - (size_t)n, "%lld,%s",
@@ -45,7 +45,7 @@ tg_status tg_npy_save(const char *path, const tg_tensor *t)
     return tg_failure(TG_EMISUSE, "%s: an ordinary tensor expected", path);
 }
 
-/* ---- reading --------------------------------------------------------------------------------- */
+/* ---- the header: text that nobody has checked ------------------------------------------------ */
 
 typedef struct header {
     tg_dtype dtype;
@@ -53,46 +53,83 @@ typedef struct header {
     tg_shape shape;
 } header;
 
-/* What stands behind 'key': in the dict, or NULL. */
-static const char *value_of(const char *text, const char *key)
+/* Step over blanks, and over `word` if it comes next. */
+static bool take(const char **at, const char *word)
 {
-    const char *found = strstr(text, key);
-    found = found ? strchr(found, ':') : NULL;
-    return found ? found + 1 + strspn(found + 1, " ") : NULL;
+    *at += strspn(*at, " ");
+    const size_t length = strlen(word);
+    if (strncmp(*at, word, length) != 0)
+        return false;
+    *at += length;
+    return true;
 }
 
-static bool parse_shape(const char *s, tg_shape *shape)
+/* Behind an element: the comma, which may be missing before what closes the list. */
+static bool take_comma(const char **at, char closing)
 {
-    if (!s || *s++ != '(')
-        return false;
-    shape->ndim = 0;
-    for (double count = 1; count < 0x1p56;) { /* far from an overflow, also of strides */
-        s += strspn(s, " ,");
-        if (*s == ')')
+    return take(at, ",") || **at == closing;
+}
+
+static bool take_dtype(const char **at, header *h)
+{
+    for (int i = TG_F32; i <= TG_I64; i++)
+        if (take(at, descr[i])) {
+            h->dtype = (tg_dtype)i;
             return true;
-        char *end;
-        const long long size = strtoll(s, &end, 10);
-        if (end == s || size < 0 || shape->ndim == TG_MAX_DIMS)
-            return false;
-        shape->size[shape->ndim++] = size;
-        count *= size > 0 ? (double)size : 1;
-        s = end;
-    }
+        }
     return false;
 }
 
-static bool parse_header(const char *text, header *h)
+static bool take_order(const char **at, header *h)
 {
-    const char *type = value_of(text, "'descr'"), *order = value_of(text, "'fortran_order'");
-    bool known = false;
-    for (int i = TG_F32; type && i <= TG_I64; i++)
-        if (strncmp(type + 1, descr[i], strlen(descr[i])) == 0) {
-            h->dtype = (tg_dtype)i;
-            known = true;
-        }
-    h->fortran_order = order && strncmp(order, "True", 4) == 0;
-    return known && order && parse_shape(value_of(text, "'shape'"), &h->shape);
+    h->fortran_order = take(at, "True");
+    return h->fortran_order || take(at, "False");
 }
+
+static bool take_shape(const char **at, header *h)
+{
+    tg_shape *shape = &h->shape;
+    if (!take(at, "("))
+        return false;
+    for (double count = 1; !take(at, ")");) {
+        char *end;
+        const long long size = strtoll(*at, &end, 10);
+        if (**at < '0' || **at > '9' || shape->ndim == TG_MAX_DIMS)
+            return false;
+        shape->size[shape->ndim++] = size;
+        count *= size > 0 ? (double)size : 1;
+        *at = end;
+        if (count >= 0x1p56 || !take_comma(at, ')')) /* far from an overflow, also of strides */
+            return false;
+    }
+    return true;
+}
+
+/* A Python dict of three members, in any order, with spaces up to `end`. */
+static bool parse_header(const char *at, const char *end, header *h)
+{
+    static const struct {
+        const char *key;
+        bool (*take_value)(const char **at, header *h);
+    } member[] = {
+        {"'descr'", take_dtype}, {"'fortran_order'", take_order}, {"'shape'", take_shape}};
+    enum { MEMBERS = sizeof member / sizeof *member };
+    bool is_known[MEMBERS] = {false};
+    if (!take(&at, "{"))
+        return false;
+    while (!take(&at, "}")) {
+        int m = 0;
+        while (m < MEMBERS && !take(&at, member[m].key))
+            m++;
+        if (m == MEMBERS || is_known[m] || !take(&at, ":") || !member[m].take_value(&at, h) ||
+            !take_comma(&at, '}'))
+            return false;
+        is_known[m] = true;
+    }
+    return is_known[0] && is_known[1] && is_known[2] && at + strspn(at, " \n") == end;
+}
+
+/* ---- reading --------------------------------------------------------------------------------- */
 
 static void reverse(tg_shape *shape)
 {
@@ -127,7 +164,7 @@ static tg_status read_file(const char *path, FILE *file, tg_tensor **t)
     if (length > HEADER_LIMIT || fread(text, 1, length, file) != length)
         return tg_failure(TG_EFORMAT, "%s: the header is cut short or too long", path);
     text[length] = '\0';
-    if (!parse_header(text, &h))
+    if (!parse_header(text, text + length, &h))
         return tg_failure(TG_EFORMAT, "%s: header %.100s; expected <f4, <f8 or <i8 and a shape of "
                           "at most %d dimensions", path, text, TG_MAX_DIMS);
     double bytes = (double)tg_dtype_size(h.dtype);

@@ -118,7 +118,8 @@ static char *string(reader *r)
     return NULL;
 }
 
-/* A list of whole numbers from 0 on: the first `room` of them; gives how many there are. */
+/* A list of whole numbers from 0 on: the first `room` of them; gives how many there are, room + 1
+ * for any more. */
 static int integers(reader *r, int64_t *value, int room)
 {
     int count = 0;
@@ -133,7 +134,7 @@ static int integers(reader *r, int64_t *value, int room)
             reject(r, "a whole number from 0 on");
         if (count < room)
             value[count] = v;
-        count++;
+        count += count <= room;
         r->at = end;
     } while (take(r, ','));
     expect(r, ']');

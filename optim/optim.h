@@ -131,8 +131,8 @@ void tg_clip_grad_value(const tg_module *m, double bound);
  * first two belong to the optimiser; end it with tg_state_dict_release. */
 tg_state_dict tg_optimizer_state_dict(tg_optimizer *opt);
 
-/* Copy them back into an optimiser of the same kind and module; TG_EFORMAT, naming what is missing
- * or of another shape, otherwise. */
+/* Copy them back into an optimiser of the same kind and module; TG_EFORMAT, naming what is missing,
+ * of another shape or dtype, or no number of steps, otherwise. */
 tg_status tg_optimizer_load_state_dict(tg_optimizer *opt, const tg_state_dict *state);
 
 #endif

@@ -1,3 +1,4 @@
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -108,6 +109,7 @@ void tg_set_lr_factor(tg_optimizer *opt, double factor)
 
 /* The parts of a slot that are saved, by name. */
 enum { PARTS = 3 };
+static const int64_t MAX_STEPS = INT64_C(1) << 53; /* what a double counts */
 static const char *const part_names[PARTS] = {"first", "second", "steps"};
 
 static tg_tensor *slot_part(const tg_slot *slot, int part, char *name, size_t size)
@@ -131,9 +133,27 @@ tg_state_dict tg_optimizer_state_dict(tg_optimizer *opt)
     return state;
 }
 
+/* Whether `given` can take the place of a part; steps are the i64 among them. */
+static tg_status check_part(const char *name, const tg_tensor *part, const tg_tensor *given)
+{
+    char shape[TG_SHAPE_TEXT];
+    const bool is_steps = part->dtype == TG_I64;
+    if (!given || !tg_shape_equal(&part->shape, &given->shape))
+        return tg_failure(TG_EFORMAT, "%s: missing, or not of the shape %s", name,
+                          tg_shape_format(&part->shape, shape));
+    if ((given->dtype == TG_I64) != is_steps)
+        return tg_failure(TG_EFORMAT, "%s: is %s; expected %s", name, tg_dtype_name(given->dtype),
+                          is_steps ? "i64" : "f32 or f64");
+    const int64_t steps = is_steps ? *(const int64_t *)given->data : 0;
+    if (steps < 0 || steps > MAX_STEPS)
+        return tg_failure(TG_EFORMAT, "%s: is %" PRId64 "; expected 0 to %" PRId64, name, steps,
+                          MAX_STEPS);
+    return TG_OK;
+}
+
 tg_status tg_optimizer_load_state_dict(tg_optimizer *opt, const tg_state_dict *state)
 {
-    char name[512], expected[TG_SHAPE_TEXT];
+    char name[512];
     for (int64_t i = 0; i < opt->count; i++)
         tg_usable(TG_HERE, "load_state_dict", opt->slot[i].param); /* with its old moments */
     for (int copies = 0; copies < 2; copies++) /* first look, then copy: all or nothing */
@@ -141,11 +161,10 @@ tg_status tg_optimizer_load_state_dict(tg_optimizer *opt, const tg_state_dict *s
             for (int part = 0; part < PARTS; part++) {
                 tg_tensor *t = slot_part(&opt->slot[i], part, name, sizeof name);
                 const tg_tensor *from = t ? tg_state_dict_get(state, name) : NULL;
-                if (t && (!from || !tg_shape_equal(&t->shape, &from->shape)))
-                    return tg_failure(TG_EFORMAT, "%s: missing, or not of the shape %s", name,
-                                      tg_shape_format(&t->shape, expected));
                 if (t && copies)
                     tg_copy_elements(t, from);
+                else if (t && check_part(name, t, from) != TG_OK)
+                    return TG_EFORMAT;
             }
     return TG_OK;
 }

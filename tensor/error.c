@@ -47,11 +47,15 @@ tg_tensor *tg_misuse(const char *at, const char *op, const char *format, ...)
 
 tg_status tg_failure(tg_status status, const char *format, ...)
 {
+    char *message = local.error.message;
     local.error.status = status;
     va_list list;
     va_start(list, format);
-    vsnprintf(local.error.message, sizeof local.error.message, format, list);
+    vsnprintf(message, sizeof local.error.message, format, list);
     va_end(list);
+    for (; *message; message++) /* what a file holds may end lines, or be a terminal's command */
+        if ((unsigned char)*message < ' ' || *message == 0x7F)
+            *message = '?';
     return status;
 }
 

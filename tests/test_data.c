@@ -308,9 +308,15 @@ Test(split, misuse__is_named)
     expect_misuse("tg_split_temporal: column 1 is f32 [6]; expected (rows) i64");
     cr_expect_eq(tg_split_leave_one_out(&d, 3, -1, &train, &test), TG_EMISUSE);
     expect_misuse("tg_split_leave_one_out: column 3 of 3 columns");
-    tg_set(d.column[0], -1, 4);
-    cr_expect_eq(tg_split_leave_one_out(&d, 0, 2, &train, &test), TG_EMISUSE);
-    expect_misuse("tg_split_leave_one_out: user -1 in row 4; expected numbers from 0 on");
+    static const int64_t users[] = {-1, INT64_C(1) << 31, INT64_C(1) << 60, INT64_MAX};
+    for (int i = 0; i < 4; i++) {
+        ((int64_t *)d.column[0]->data)[4] = users[i];
+        cr_expect_eq(tg_split_leave_one_out(&d, 0, 2, &train, &test), TG_EMISUSE);
+        char message[128];
+        snprintf(message, sizeof message, "tg_split_leave_one_out: user %lld in row 4; expected "
+                 "numbers from 0 to 2147483647", (long long)users[i]);
+        expect_misuse(message);
+    }
     tg_dataset_release(&d);
 }
 

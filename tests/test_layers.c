@@ -240,6 +240,16 @@ static void write_bytes(const char *bytes, size_t size)
     fclose(file);
 }
 
+/* A file of this header and one f32. */
+static void write_header(const char *header)
+{
+    char bytes[256] = "\x93NUMPY\x01";
+    const size_t length = strlen(header);
+    bytes[8] = (char)length;
+    memcpy(bytes + 10, header, length);
+    write_bytes(bytes, 10 + length + 4);
+}
+
 Test(npy, save__and_load_gives_the_same_tensor, .init = make_path)
 {
     static const tg_dtype dtypes[] = {TG_F32, TG_F64, TG_I64};
@@ -279,6 +289,23 @@ Test(npy, load__reads_both_orders_of_numpy, .init = make_path)
         cr_expect_eq(tg_get(t, 0, 2), 3);
         cr_expect_eq(tg_get(t, 1, 0), 4);
         cr_expect(tg_is_contiguous(t));
+        tg_free(t);
+    }
+    unlink(path);
+}
+
+/* The dict as Python would read it. */
+Test(npy, load__reads_headers_of_other_writers, .init = make_path)
+{
+    static const char *const headers[] = {
+        "{'shape':(1,1,),'fortran_order':True,'descr':'<f4'}",
+        " { 'descr' : '<f4' , 'shape' : ( 1 , 1 ) , 'fortran_order' : False , } \n\n",
+    };
+    for (size_t i = 0; i < sizeof headers / sizeof *headers; i++) {
+        tg_tensor *t;
+        write_header(headers[i]);
+        cr_assert_eq(tg_npy_load(path, &t), TG_OK, "%s", tg_last_error()->message);
+        cr_expect(t->dtype == TG_F32 && t->shape.ndim == 2 && tg_numel(t) == 1);
         tg_free(t);
     }
     unlink(path);
@@ -331,13 +358,22 @@ Test(npy, load__refuses_other_files, .init = make_path)
         "{'descr': '<f4', 'fortran_order': False, 'shape': (4294967296, 4294967296), }",
         "{'descr': '<f4', 'fortran_order': False, 'shape': (0, 4294967296, 4294967296), }",
         "{'descr': '<f4', 'shape': (1,), }",
+        "{'descr': '<f4x', 'fortran_order': False, 'shape': (1,), }",
+        "{'descr': <f4, 'fortran_order': False, 'shape': (1,), }",
+        "{'descr': '<f4', 'fortran_order': Trueish, 'shape': (1,), }",
+        "{'descr': '<f4', 'fortran_order': 0, 'shape': (1,), }",
+        "{'descr': '<f4', 'fortran_order': False, 'shape': 1, }",
+        "{'descr': '<f4', 'fortran_order': False, 'shape': (1 1), }",
+        "{'descr': '<f4', 'fortran_order': False, 'shape': (,), }",
+        "{'descr': '<f4', 'fortran_order': False, 'shape': (1,) }x",
+        "{'descr': '<f4', 'fortran_order': False, 'shape': (1,), ",
+        "{'descr': '<f4', 'fortran_order': False, 'shape': (1,), 'descr': '<f4'}",
+        "{'descr': '<f4', 'fortran_order': False, 'shape': (1,), 'more': 1}",
+        "{'more': \"'descr': '<f4', 'fortran_order': False, 'shape': (1,)\"}",
+        "'descr': '<f4', 'fortran_order': False, 'shape': (1,)",
     };
-    for (int i = 0; i < 8; i++) {
-        char bytes[256] = "\x93NUMPY\x01";
-        const size_t length = strlen(headers[i]);
-        bytes[8] = (char)length;
-        memcpy(bytes + 10, headers[i], length);
-        write_bytes(bytes, 10 + length + 4);
+    for (size_t i = 0; i < sizeof headers / sizeof *headers; i++) {
+        write_header(headers[i]);
         cr_expect_eq(tg_npy_load(path, &t), TG_EFORMAT, "%s", headers[i]);
         cr_expect_null(t);
     }

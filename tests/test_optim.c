@@ -583,3 +583,39 @@ Test(optim, state__of_another_module_is_refused)
     end(a, opt);
     end(b, other);
 }
+
+/* A state with `other` in the place of a part must be refused. */
+static void expect_refused(tg_optimizer *opt, const char *part, tg_tensor *other,
+                           const char *message)
+{
+    tg_state_dict state = tg_optimizer_state_dict(opt);
+    for (int64_t i = 0; i < state.count; i++)
+        if (strcmp(state.entry[i].name, part) == 0)
+            state.entry[i].tensor = other;
+    cr_expect_eq(tg_optimizer_load_state_dict(opt, &state), TG_EFORMAT, "%s", message);
+    cr_expect_str_eq(tg_last_error()->message, message);
+    tg_state_dict_release(&state);
+}
+
+/* It may come from a file that somebody has changed, and the number of steps becomes an index. */
+Test(optim, state__with_wrong_numbers_is_refused)
+{
+    static const int64_t steps[] = {-1, -5, INT64_MIN, (INT64_C(1) << 53) + 1, INT64_MAX};
+    pair *m = pair_new(TG_F32, ROWS, DIM);
+    tg_optimizer *opt = tg_adam(m, .catch_up = true);
+    tg_tensor *number = tg_owned_at(TG_HERE, TG_I64, (tg_shape){.ndim = 0});
+    tg_tensor *real = tg_owned_at(TG_HERE, TG_F64, (tg_shape){.ndim = 0});
+    tg_tensor *whole = tg_owned(TG_I64, ROWS, DIM);
+    for (int i = 0; i < 5; i++) {
+        char message[128];
+        *(int64_t *)number->data = steps[i];
+        snprintf(message, sizeof message, "table.steps: is %lld; expected 0 to 9007199254740992",
+                 (long long)steps[i]);
+        expect_refused(opt, "table.steps", number, message);
+    }
+    expect_refused(opt, "table.steps", real, "table.steps: is f64; expected i64");
+    expect_refused(opt, "table.first", whole, "table.first: is i64; expected f32 or f64");
+    take_step(m, opt, 0, false); /* nothing of them was taken over */
+    tg_free(number), tg_free(real), tg_free(whole);
+    end(m, opt);
+}

@@ -1,5 +1,6 @@
 /* The model file: all members come back, and no damage to it passes or crashes. */
 #include <criterion/criterion.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -86,15 +87,16 @@ Test(recommender, file__gives_every_member_back)
     recommender_release(&b);
 }
 
-/* The file without a note, or with another text in it. */
+/* The file with another text in a note or, where value is NULL, the note under another name. */
 static void change_note(const char *key, const char *value)
 {
     tg_state_dict state;
     cr_assert_eq(tg_safetensors_load(path, &state), TG_OK);
     for (int64_t i = 0; i < state.notes; i++)
         if (strcmp(state.note[i].key, key) == 0) {
-            free(state.note[i].value);
-            state.note[i].value = copy(value);
+            char **changed = value ? &state.note[i].value : &state.note[i].key;
+            free(*changed);
+            *changed = copy(value ? value : "?");
         }
     cr_assert_eq(tg_safetensors_save(path, &state), TG_OK);
     tg_state_dict_release(&state);
@@ -143,6 +145,7 @@ Test(recommender, file__says_which_note_is_wrong)
         {"titles", "one\ntwo", "2 titles; expected one for each of 30 items"},
         {"genres", "", "1 genres; expected one for each of 30 items"},
         {"history_columns", "a,b", "no tensor history [2, 2] of f32"},
+        {"history_columns", NULL, "no history_columns beside its history; expected a model that"},
     };
     recommender r = full_recommender();
     for (size_t i = 0; i < sizeof notes / sizeof *notes; i++) {
@@ -170,6 +173,8 @@ Test(recommender, file__says_which_tensor_is_wrong)
         {"seen_item", 0, 30, "seen_start and seen_item do not fit together"},
         {"seen_item", 0, -1, "seen_start and seen_item do not fit together"},
         {"seen_item", 1, 0, "seen_start and seen_item do not fit together"},
+        {"seen_rating", 2, NAN, "seen_rating[2] is nan; expected finite ratings"},
+        {"seen_rating", 0, INFINITY, "seen_rating[0] is inf; expected finite ratings"},
         {"user_ids", -1, 0, "no list user_ids of I64"},
         {"item_ids", 1, 1, "item_ids[1] is '1', as item_ids[0] is; expected each id once"},
         {"mean", -1, 0, "mean: not in the file"},

@@ -312,10 +312,10 @@ tg_status fold_in_explain(fold_in *f, seen_items ratings, int64_t item, double *
     if (status != TG_OK)
         return status;
     const size_t n = (size_t)s.count, dim = (size_t)f->user.dim;
-    double *scratch = malloc((6 * n + 2 * dim) * sizeof *scratch), *wide = scratch + 6 * n + dim;
+    double *scratch = malloc((6 * n + 2 * dim) * sizeof *scratch);
     float *slope = malloc(dim * sizeof *slope); /* of the item's prediction */
     if (scratch && slope) {
-        double output;
+        double output, *wide = scratch + 6 * n + dim;
         linearise(f, &s);
         user_model_run(&f->user, &item, 1, &output, slope);
         for (size_t d = 0; d < dim; d++)

@@ -53,7 +53,7 @@ void recommender_release(recommender *r)
     *r = (recommender){0};
 }
 
-bool tensor_is_finite(const tg_tensor *t)
+static bool is_finite(const tg_tensor *t)
 {
     const float *value = t->data;
     const int64_t count = tg_numel(t);
@@ -68,7 +68,7 @@ bool recommender_find_not_finite(const recommender *r, char name[PARAMETER_NAME]
     tg_state_dict parameters = tg_module_state_dict(r->module);
     bool found = false;
     for (int64_t i = 0; i < parameters.count && !found; i++) {
-        found = !tensor_is_finite(parameters.entry[i].tensor);
+        found = !is_finite(parameters.entry[i].tensor);
         snprintf(name, PARAMETER_NAME, "%s", parameters.entry[i].name);
     }
     tg_state_dict_release(&parameters);

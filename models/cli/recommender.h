@@ -64,9 +64,6 @@ typedef struct seen_items {
 } seen_items;
 seen_items recommender_seen(const recommender *r, int64_t user);
 
-/* Whether an owned tensor of f32 holds finite numbers alone. */
-bool tensor_is_finite(const tg_tensor *t);
-
 /* Whether some parameter holds what is no finite number: its name, which may be cut. */
 enum { PARAMETER_NAME = 64 };
 bool recommender_find_not_finite(const recommender *r, char name[PARAMETER_NAME]);

@@ -1,6 +1,7 @@
 /* The recommender's file, as recommender.h describes it. */
 #include "models/cli/recommender.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -278,6 +279,16 @@ static bool is_sound(const recommender *r)
     return true;
 }
 
+static tg_status check_ratings(const recommender *r, const source *s)
+{
+    const float *rating = r->seen_rating->data;
+    for (int64_t i = 0; i < tg_numel(r->seen_rating); i++)
+        if (!isfinite(rating[i]))
+            return tg_failure(TG_EFORMAT, "%s: seen_rating[%lld] is %g; expected finite ratings",
+                              s->path, (long long)i, (double)rating[i]);
+    return TG_OK;
+}
+
 static tg_status load_seen(recommender *r, const source *s)
 {
     const tg_tensor *items = tg_state_dict_get(&s->state, "seen_item");
@@ -291,10 +302,7 @@ static tg_status load_seen(recommender *r, const source *s)
     if (status == TG_OK && !is_sound(r))
         status = tg_failure(TG_EFORMAT, "%s: seen_start and seen_item do not fit together; "
                             "expected a model that ncf saved", s->path);
-    if (status == TG_OK && !tensor_is_finite(r->seen_rating))
-        status = tg_failure(TG_EFORMAT, "%s: seen_rating is not finite; expected finite ratings",
-                            s->path);
-    return status;
+    return status == TG_OK ? check_ratings(r, s) : status;
 }
 
 static tg_status load_history(recommender *r, const source *s)
@@ -303,8 +311,11 @@ static tg_status load_history(recommender *r, const source *s)
     const tg_status status = load_note(s, "history_columns", &r->history_columns);
     if (!history || status != TG_OK)
         return status;
-    int64_t columns = r->history_columns != NULL;
-    for (const char *c = r->history_columns; c && *c; c++)
+    if (!r->history_columns)
+        return tg_failure(TG_EFORMAT, "%s: no history_columns beside its history; expected a model "
+                          "that ncf saved", s->path);
+    int64_t columns = 1;
+    for (const char *c = r->history_columns; *c; c++)
         columns += *c == ',';
     return load_tensor(s, "history", TG_F32,
                        TG_SHAPE(history->shape.ndim ? tg_size(history, 0) : 0, columns),

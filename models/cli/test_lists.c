@@ -45,6 +45,12 @@ static tg_status end_list(test_lists *l, int64_t user)
     return status == TG_OK ? add(&l->negative_end, l->negative.count) : status;
 }
 
+/* The numbers from `first` on; NULL where there is none at all. */
+static const int64_t *numbers_from(const numbers *n, int64_t first)
+{
+    return n->at ? n->at + first : NULL;
+}
+
 list_items test_lists_get(const test_lists *l, int64_t list)
 {
     const int64_t positive = list ? l->positive_end.at[list - 1] : 0;
@@ -52,8 +58,8 @@ list_items test_lists_get(const test_lists *l, int64_t list)
     return (list_items){.user = l->user.at[list],
                         .positives = l->positive_end.at[list] - positive,
                         .negatives = l->negative_end.at[list] - negative,
-                        .positive = l->positive.at + positive,
-                        .negative = l->negative.at + negative};
+                        .positive = numbers_from(&l->positive, positive),
+                        .negative = numbers_from(&l->negative, negative)};
 }
 
 /* ---- full lists ------------------------------------------------------------------------------ */
