@@ -21,15 +21,18 @@
 /* ---- steps ----------------------------------------------------------------------------------- */
 
 /* Begin and end a step; steps nest. What ops returned and the tape recorded since the begin is gone
- * at the end, and its memory is used again by the next step. Leaves' gradients stay. */
+ * at the end, and its memory is used again by the next step. Gradients of leaves stay as long as the
+ * leaf, also where the leaf is of an outer step. */
 void tg_step_begin(void);
 void tg_step_end(void);
 
 /* ---- gradients ------------------------------------------------------------------------------- */
 
-/* Add d loss / d leaf to the grad of every leaf that requires one and that the loss depends on.
- * The loss must have one element and depend on such a leaf. May be called again, on the same loss
- * or another one of the step: gradients accumulate, as in PyTorch. */
+/* Add d loss / d leaf to the grad of every leaf that the loss depends on and that required one when
+ * the ops ran. The loss must have one element and depend on such a leaf. May be called again, on the
+ * same loss or another one of the step: gradients accumulate, as in PyTorch. That happens in place
+ * and at the end: rules that read a ->grad see it as it was, and those of an earlier graph that read
+ * it report the change as misuse. */
 #define tg_backward(loss) tg_backward_at(TG_HERE, loss)
 void tg_backward_at(const char *at, tg_tensor *loss);
 
@@ -60,7 +63,8 @@ void tg_zero_grad_tensor(tg_tensor *leaf);
 void tg_retain_grad_at(const char *at, tg_tensor *x);
 
 /* A function that sees the gradient of x, complete, whenever tg_backward or tg_grad has it, and
- * gives another one in its place, or NULL to leave it. One a tensor; NULL takes it away. */
+ * gives another one of the same dtype and shape in its place, or NULL to leave it. It may call both
+ * itself. One a tensor; NULL takes it away. */
 typedef tg_tensor *(*tg_hook)(void *context, tg_tensor *g);
 #define tg_register_hook(x, hook, context) tg_register_hook_at(TG_HERE, x, hook, context)
 void tg_register_hook_at(const char *at, tg_tensor *x, tg_hook hook, void *context);
@@ -96,6 +100,7 @@ typedef struct tg_node {
     tg_tensor **in;    /* operands */
     tg_tensor *out;    /* result */
     const void *attr;  /* the op's own struct, or NULL */
+    const bool *needs; /* of each operand, whether it required a gradient when the op ran */
     const uint64_t *version; /* of the operands' data and the result's when it ran */
     tg_tensor *grad;   /* d loss / d out while tg_backward runs */
     bool grad_is_sum;  /* grad is memory of its own, not shared with another gradient */
@@ -105,21 +110,26 @@ struct tg_op {
     const char *name;
     int arity; /* operands, or TG_VARIADIC */
 
-    /* Check the operands, compute, return the result (tg_misuse's on an error). */
+    /* Check the operands, compute, return the result (tg_misuse's on an error). Ops that it calls
+     * are not recorded. The result may share an operand's data; tg_apply gives it a header of its
+     * own where it is the operand itself. */
     tg_tensor *(*forward)(const tg_node *n);
 
     /* From g = d loss / d out give dx[i] = d loss / d in[i], for each i with tg_needs_grad(n, i),
-     * written in ops. dx[i] may have the broadcast shape: the engine sums it down to in[i]'s. NULL
-     * only in an op that is not differentiable: its results never require a gradient. */
+     * written in ops. dx[i] has the dtype of in[i] and may have the broadcast shape: the engine sums
+     * it down to in[i]'s. NULL only in an op that is not differentiable: its results never require a
+     * gradient. */
     void (*backward)(const tg_node *n, tg_tensor *g, tg_tensor **dx);
 
     /* Which values the rule reads: bit i for operand i (of the first TG_SAVES_COUNT), and
-     * TG_SAVES_RESULT; a change in place between the call and tg_backward is then misuse. */
+     * TG_SAVES_RESULT; a change in place between the call and tg_backward is then misuse. 0: all of
+     * them; TG_SAVES_NOTHING: none. */
     unsigned saves;
 
     int row; /* elementwise ops: the row of tensor/elementwise.def; its formulas say what is read */
 };
-#define TG_SAVES_COUNT 30
+#define TG_SAVES_COUNT 29
+#define TG_SAVES_NOTHING (1u << 29)
 #define TG_SAVES(i) (1u << (i))
 #define TG_SAVES_RESULT (1u << 30)
 #define TG_SAVES_BY_ROW (1u << 31)
@@ -136,7 +146,7 @@ struct tg_op {
 
 static inline bool tg_needs_grad(const tg_node *n, int i)
 {
-    return n->in[i]->requires_grad;
+    return n->needs[i];
 }
 
 /* Run an op and record it. attr is copied. The error tensor goes in and out untouched; an operand

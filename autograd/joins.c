@@ -42,7 +42,7 @@ static void pad_backward(const tg_node *n, tg_tensor *g, tg_tensor **dx)
     dx[0] = tg_narrow_at(n->at, g, a->dim, a->start, shape->size[tg_dimension(shape, a->dim)]);
 }
 
-TG_DEFINE_OP(pad, 1, 0);
+TG_DEFINE_OP(pad, 1, TG_SAVES_NOTHING);
 
 tg_tensor *tg_pad_at(const char *at, tg_tensor *x, int dim, int64_t start, int64_t size)
 {
@@ -98,7 +98,7 @@ static void cat_backward(const tg_node *n, tg_tensor *g, tg_tensor **dx)
     }
 }
 
-TG_DEFINE_OP(cat, TG_VARIADIC, 0);
+TG_DEFINE_OP(cat, TG_VARIADIC, TG_SAVES_NOTHING);
 
 tg_tensor *tg_cat_at(const char *at, int dim, tg_tensor *const *x, int count)
 {

@@ -1,21 +1,33 @@
 /*
- * The gradient of a leaf, and steps by hand. The gradient of an owned leaf outlives the step, so it
- * is copied into memory that the leaf keeps: one block for a dense one, one for a row-sparse one.
+ * What tg_backward leaves in ->grad, and steps by hand. A gradient lives as long as its tensor and
+ * shares memory with nothing else, so it is copied into a block that the tensor keeps: one for a
+ * dense gradient, one for a row-sparse one.
  */
 #include "autograd/ops-internal.h"
 
-static void leaf_set_dense(tg_tensor *leaf, const tg_tensor *g)
+/* Memory of x's own, as long as x lives, for a dense gradient; the error tensor without any. */
+static tg_tensor *dense_buffer(tg_tensor *x)
 {
-    if (!leaf->dense_buffer)
-        leaf->dense_buffer = tg_owned_at(TG_HERE, leaf->dtype, leaf->shape);
-    if (tg_is_error(leaf->dense_buffer)) {
-        leaf->dense_buffer = NULL;
+    if (x->dense_buffer)
+        return x->dense_buffer;
+    const bool is_of_now = tg_arena_is_current(x);
+    tg_tensor *buffer = is_of_now ? tg_tensor_new(TG_HERE, "backward", x->dtype, x->shape)
+                                  : tg_owned_at(TG_HERE, x->dtype, x->shape);
+    if (tg_is_error(buffer))
+        return buffer;
+    if (x->step != 0 && !is_of_now)
+        tg_arena_adopt(x, buffer);
+    return x->dense_buffer = buffer;
+}
+
+static void set_dense(tg_tensor *x, const tg_tensor *g)
+{
+    tg_tensor *buffer = tg_is_error(g) ? tg_error_tensor() : dense_buffer(x);
+    if (tg_is_error(buffer))
         return;
-    }
-    if (tg_is_error(g))
-        return;
-    tg_copy_elements(leaf->dense_buffer, g);
-    leaf->grad = leaf->dense_buffer;
+    tg_copy_elements(buffer, g);
+    tg_touch(buffer);
+    x->grad = buffer;
 }
 
 /* The n rows that a row-sparse tensor holds, as an ordinary tensor (n, dim). */
@@ -27,7 +39,7 @@ static tg_tensor *held_rows(const tg_tensor *t)
     return held;
 }
 
-static void leaf_set_sparse(tg_tensor *leaf, const tg_tensor *g)
+static void set_sparse(tg_tensor *leaf, const tg_tensor *g)
 {
     tg_tensor *buffer = leaf->sparse_buffer;
     if (tg_is_error(g))
@@ -44,29 +56,34 @@ static void leaf_set_sparse(tg_tensor *leaf, const tg_tensor *g)
         leaf->sparse_buffer = buffer;
     }
     tg_coalesce(buffer, g);
+    tg_touch(buffer);
     leaf->grad = buffer;
 }
 
-/* The rows of both. */
-static tg_tensor *sparse_sum(tg_tensor *a, tg_tensor *b)
+tg_tensor *tg_sparse_sum(tg_tensor *const *part, int64_t count)
 {
-    tg_tensor *rows = tg_cat(0, a->rows, b->rows);
-    return tg_scatter_rows(tg_cat(0, held_rows(a), held_rows(b)), rows, a->shape.size[0]);
+    tg_tensor **held = tg_step_memory(2 * (size_t)count * sizeof *held), **rows = held + count;
+    for (int64_t i = 0; i < count; i++) {
+        held[i] = held_rows(part[i]);
+        rows[i] = part[i]->rows;
+    }
+    return tg_scatter_rows(tg_cat_at(TG_HERE, 0, held, (int)count),
+                           tg_cat_at(TG_HERE, 0, rows, (int)count), part[0]->shape.size[0]);
 }
 
-void tg_leaf_accumulate(tg_tensor *leaf, tg_tensor *g)
+void tg_grad_accumulate(tg_tensor *x, tg_tensor *g)
 {
-    if (leaf->step != 0) { /* its gradient is of the step as well */
+    if (x->step != 0) /* kept dense: only tables of a program's own are worth more */
         g = tg_to_dense(g);
-        leaf->grad = leaf->grad ? tg_add(leaf->grad, g) : g;
-    } else if (!leaf->grad) {
-        (g->rows ? leaf_set_sparse : leaf_set_dense)(leaf, g);
-    } else if (!leaf->grad->rows) {
-        tg_add_in_place(leaf->grad, tg_to_dense(g));
+    if (!x->grad) {
+        (g->rows ? set_sparse : set_dense)(x, g);
+    } else if (!x->grad->rows) {
+        tg_add_in_place(x->grad, tg_to_dense(g));
+        tg_touch(x->grad);
     } else if (g->rows) {
-        leaf_set_sparse(leaf, sparse_sum(leaf->grad, g));
+        set_sparse(x, tg_sparse_sum((tg_tensor *[]){x->grad, g}, 2));
     } else {
-        leaf_set_dense(leaf, tg_add(tg_to_dense(leaf->grad), g));
+        set_dense(x, tg_add(tg_to_dense(x->grad), g));
     }
 }
 

@@ -243,7 +243,7 @@ static void to_dense_backward(const tg_node *n, tg_tensor *g, tg_tensor **dx)
     dx[0] = g;
 }
 
-TG_DEFINE_OP(to_dense, 1, 0);
+TG_DEFINE_OP(to_dense, 1, TG_SAVES_NOTHING);
 
 tg_tensor *tg_to_dense_at(const char *at, tg_tensor *x)
 {

@@ -41,8 +41,11 @@ void tg_add_in_place(tg_tensor *y, tg_tensor *x);
  * lookup.c. */
 void tg_coalesce(tg_tensor *sum, const tg_tensor *x);
 
-/* Add g, of the leaf's shape or row-sparse, to the leaf's gradient: leaf.c. */
-void tg_leaf_accumulate(tg_tensor *leaf, tg_tensor *g);
+/* Add g, of x's shape or row-sparse, to x->grad: leaf.c. */
+void tg_grad_accumulate(tg_tensor *x, tg_tensor *g);
+
+/* The row-sparse tensor that holds the rows of all. */
+tg_tensor *tg_sparse_sum(tg_tensor *const *part, int64_t count);
 
 /* Whether `from` broadcasts to `to`: aligned at the right, sizes equal or 1 or missing. */
 static inline bool tg_broadcasts_to(const tg_shape *from, const tg_shape *to)

@@ -54,7 +54,7 @@ static void sum_to_backward(const tg_node *n, tg_tensor *g, tg_tensor **dx)
     dx[0] = tg_expand_at(n->at, g, n->in[0]->shape);
 }
 
-TG_DEFINE_OP(sum_to, 1, 0);
+TG_DEFINE_OP(sum_to, 1, TG_SAVES_NOTHING);
 
 tg_tensor *tg_sum_to_at(const char *at, tg_tensor *x, tg_shape shape)
 {

@@ -11,7 +11,8 @@ static _Thread_local struct {
     int64_t count, capacity;
     int64_t *mark;
     int64_t depth, mark_capacity;
-    bool off; /* inside tg_no_grad */
+    bool off;     /* inside tg_no_grad */
+    bool walking; /* inside tg_backward or tg_grad */
 } tape;
 
 /* `*array` with room for one more element behind `count`. */
@@ -71,16 +72,19 @@ static void record(tg_node n, size_t attr_size)
 {
     const size_t operands = (size_t)n.nin * sizeof *n.in;
     const size_t versions = (size_t)(n.nin + 1) * sizeof *n.version;
-    char *memory = tg_step_memory(operands + versions + attr_size);
+    char *memory = tg_step_memory(operands + versions + attr_size + (size_t)n.nin);
     tg_tensor **in = (tg_tensor **)(void *)memory;
     uint64_t *version = (uint64_t *)(void *)(memory + operands);
+    bool *needs = (bool *)(memory + operands + versions + attr_size);
     for (int i = 0; i < n.nin; i++) {
         in[i] = n.in[i];
         version[i] = tg_version(in[i]);
+        needs[i] = in[i]->requires_grad;
     }
     version[n.nin] = tg_version(n.out);
     n.in = in;
     n.version = version;
+    n.needs = needs;
     if (attr_size > 0)
         n.attr = memcpy(memory + operands + versions, n.attr, attr_size);
     void *node = tape.node;
@@ -89,6 +93,19 @@ static void record(tg_node n, size_t attr_size)
     n.out->requires_grad = true;
     n.out->node = tape.count;
     tape.node[tape.count++] = n;
+}
+
+/* The op's result, under a header of its own, on which the tape may write whose result it is. */
+static tg_tensor *run_forward(const tg_node *n)
+{
+    const bool off = tape.off;
+    tape.off = true;
+    tg_tensor *out = n->op->forward(n);
+    tape.off = off;
+    bool is_another = out->node >= 0 || out->step == 0;
+    for (int i = 0; i < n->nin; i++)
+        is_another = is_another || out == n->in[i];
+    return is_another && !tg_is_error(out) ? tg_tensor_alias(out) : out;
 }
 
 tg_tensor *tg_apply(const char *at, const tg_op *op, int nin, tg_tensor *const *in,
@@ -107,7 +124,7 @@ tg_tensor *tg_apply(const char *at, const tg_op *op, int nin, tg_tensor *const *
     if (op->arity != TG_VARIADIC && op->arity != nin)
         return tg_misuse(at, op->name, "%d operands; %d expected", nin, op->arity);
     tg_node n = {.op = op, .at = at, .nin = nin, .in = (tg_tensor **)in, .attr = attr};
-    n.out = op->forward(&n);
+    n.out = run_forward(&n);
     if (wanted && !tape.off && op->backward && !tg_is_error(n.out))
         record(n, attr_size);
     return n.out;
@@ -147,75 +164,125 @@ void tg_register_hook_at(const char *at, tg_tensor *x, tg_hook hook, void *conte
     x->hook_context = context;
 }
 
-static tg_tensor *through_hook(const tg_tensor *x, tg_tensor *g)
-{
-    tg_tensor *other = x->hook ? x->hook(x->hook_context, g) : NULL;
-    return other ? other : g;
-}
-
 /* ---- gradients ------------------------------------------------------------------------------- */
 
-/* The gradient of a leaf with a hook, until it is complete. */
+/* A leaf and its gradient, until that is complete. */
 typedef struct pending {
     tg_tensor *leaf, *g;
-    struct pending *next;
+    bool is_own;      /* g is memory of its own, not shared with another gradient */
+    tg_tensor **part; /* (parts): row-sparse ones, g the first of them; or NULL */
+    int64_t parts;
 } pending;
 
-/* Where gradients go: to the leaves that the loss depends on, or to chosen inputs alone. */
-typedef struct request {
-    tg_tensor *const *input; /* NULL: to all leaves' grad */
-    int count;
+/* A walk over the tape, and where gradients go: to all leaves' grad, or to chosen inputs alone. */
+typedef struct walk {
+    const char *at; /* the caller's place */
+    tg_tensor *const *input; /* NULL: all leaves */
+    int inputs;
     tg_tensor **grad; /* of the inputs */
-    pending *hooked;
-} request;
+    pending *leaf;    /* (leaves), in the order in which gradients reached them first */
+    int64_t leaves, room;
+} walk;
 
-/* The first gradient that reaches a result is taken over; the second makes a sum of its own, to
- * which later ones are added in place, unless they are recorded. */
-static void node_accumulate(tg_node *n, tg_tensor *g)
+/* x + y, where x is NULL, another's memory or, as *is_own says, its own. */
+static tg_tensor *sum_of(const char *at, tg_tensor *x, tg_tensor *y, bool *is_own)
 {
-    if (!n->grad) {
-        n->grad = g;
-    } else if (n->grad_is_sum && tape.off) {
-        tg_add_in_place(n->grad, g);
-    } else {
-        tg_tensor *sum = tg_add_at(n->at, n->grad, g);
-        n = &tape.node[n->out->node]; /* the array may have moved */
-        n->grad = sum;
-        n->grad_is_sum = true;
+    if (!x)
+        return y;
+    if (*is_own && tape.off) {
+        tg_add_in_place(x, y);
+        return x;
     }
+    *is_own = true;
+    return tg_add_at(at, x, y);
 }
 
-static void leaf_accumulate(tg_tensor *x, tg_tensor *g, const request *r)
+static void node_accumulate(int64_t i, tg_tensor *g)
 {
-    if (!r->input)
-        tg_leaf_accumulate(x, g);
-    for (int i = 0; i < r->count; i++)
-        if (r->input[i] == x) {
-            g = tg_to_dense(g);
-            r->grad[i] = r->grad[i] ? tg_add(r->grad[i], g) : g;
-        }
+    bool is_own = tape.node[i].grad_is_sum;
+    g = sum_of(tape.node[i].at, tape.node[i].grad, tg_to_dense(g), &is_own);
+    tape.node[i].grad = g; /* an op that is recorded moves the array */
+    tape.node[i].grad_is_sum = is_own;
 }
 
-static void hooked_accumulate(tg_tensor *x, tg_tensor *g, request *r)
+/* Row-sparse gradients are kept until the leaf's is complete, and joined once. */
+static void add_part(pending *p, tg_tensor *g)
 {
-    pending *p = r->hooked;
-    while (p && p->leaf != x)
-        p = p->next;
-    if (p) {
-        p->g = tg_add(tg_to_dense(p->g), tg_to_dense(g));
+    if ((p->parts & (p->parts - 1)) == 0) { /* 0, or as many as there is room for */
+        const size_t room = p->parts ? 2 * (size_t)p->parts : 2;
+        tg_tensor **part = tg_step_memory(room * sizeof *part);
+        if (p->parts)
+            memcpy(part, p->part, (size_t)p->parts * sizeof *part);
+        else
+            part[p->parts++] = p->g;
+        p->part = part;
+    }
+    p->part[p->parts++] = g;
+}
+
+static tg_tensor *joined(pending *p)
+{
+    if (p->parts)
+        p->g = tg_sparse_sum(p->part, p->parts);
+    p->parts = 0;
+    return p->g;
+}
+
+static void pending_accumulate(const char *at, pending *p, tg_tensor *g)
+{
+    if (p->g->rows && g->rows && tape.off)
+        add_part(p, g);
+    else
+        p->g = sum_of(at, tg_to_dense(joined(p)), tg_to_dense(g), &p->is_own);
+}
+
+static bool is_wanted(const walk *w, const tg_tensor *leaf)
+{
+    bool wanted = !w->input;
+    for (int i = 0; i < w->inputs && !wanted; i++)
+        wanted = w->input[i] == leaf;
+    return wanted;
+}
+
+static void leaf_accumulate(walk *w, tg_tensor *leaf, tg_tensor *g)
+{
+    const int64_t i = leaf->pending;
+    if (i < w->leaves && w->leaf[i].leaf == leaf) {
+        pending_accumulate(w->at, &w->leaf[i], g);
         return;
     }
-    p = tg_step_memory(sizeof *p);
-    *p = (pending){x, g, r->hooked};
-    r->hooked = p;
+    if (!is_wanted(w, leaf))
+        return;
+    if (w->leaves == w->room) {
+        w->room = 2 * w->room + 16;
+        pending *more = tg_step_memory((size_t)w->room * sizeof *more);
+        w->leaf = w->leaves ? memcpy(more, w->leaf, (size_t)w->leaves * sizeof *more) : more;
+    }
+    leaf->pending = w->leaves;
+    w->leaf[w->leaves++] = (pending){.leaf = leaf, .g = g};
 }
 
-static void accumulate(tg_tensor *x, tg_tensor *g, request *r)
+static void accumulate(walk *w, tg_tensor *x, tg_tensor *g)
 {
     if (x->node >= 0)
-        node_accumulate(&tape.node[x->node], tg_to_dense(g));
+        node_accumulate(x->node, g);
     else
-        (x->hook ? hooked_accumulate(x, g, r) : leaf_accumulate(x, g, r));
+        leaf_accumulate(w, x, g);
+}
+
+/* What the hook of x makes of its gradient g. */
+static tg_tensor *through_hook(const walk *w, const tg_tensor *x, tg_tensor *g)
+{
+    tg_tensor *other = x->hook ? x->hook(x->hook_context, g) : NULL;
+    if (!other || other == g)
+        return g;
+    if (!tg_usable(w->at, "hook", other))
+        return tg_error_tensor();
+    if (other->dtype == x->dtype && tg_shape_equal(&other->shape, &x->shape))
+        return x->node >= 0 ? tg_to_dense(other) : other;
+    return tg_misuse(w->at, "hook", "it gave %s %s; a gradient as %s %s expected",
+                     tg_dtype_name(other->dtype), TG_TEXT(other->shape), tg_dtype_name(x->dtype),
+                     TG_TEXT(x->shape));
 }
 
 /* Whether the rule reads operand i, or the result (i is nin). */
@@ -223,6 +290,8 @@ static bool rule_reads(const tg_node *n, int i)
 {
     if (n->op->saves & TG_SAVES_BY_ROW)
         return tg_row_reads(n, i);
+    if (n->op->saves == 0)
+        return true;
     if (i == n->nin)
         return n->op->saves & TG_SAVES_RESULT;
     return i < TG_SAVES_COUNT && n->op->saves & TG_SAVES(i);
@@ -246,7 +315,23 @@ static bool is_unchanged(const tg_node *n)
     return true;
 }
 
-static void node_backward(const tg_node *n, tg_tensor *g, request *r)
+/* The gradient dx that a rule gave for operand i, with broadcasting undone. */
+static tg_tensor *checked_gradient(const tg_node *n, int i, tg_tensor *dx)
+{
+    const tg_tensor *x = n->in[i];
+    if (!dx)
+        return tg_misuse(n->at, n->op->name, "its rule gave no gradient for operand %d", i);
+    if (!tg_usable(n->at, n->op->name, dx))
+        return tg_error_tensor();
+    const bool is_equal = tg_shape_equal(&dx->shape, &x->shape);
+    if (dx->dtype != x->dtype || (!is_equal && !tg_broadcasts_to(&x->shape, &dx->shape)))
+        return tg_misuse(n->at, n->op->name, "its rule gave %s %s for operand %d; a gradient as "
+                         "%s %s expected", tg_dtype_name(dx->dtype), TG_TEXT(dx->shape), i,
+                         tg_dtype_name(x->dtype), TG_TEXT(x->shape));
+    return is_equal ? dx : tg_sum_to_at(n->at, dx, x->shape);
+}
+
+static void node_backward(walk *w, const tg_node *n, tg_tensor *g)
 {
     if (!is_unchanged(n))
         return;
@@ -256,37 +341,88 @@ static void node_backward(const tg_node *n, tg_tensor *g, request *r)
         dx = memset(tg_step_memory((size_t)n->nin * sizeof *dx), 0, (size_t)n->nin * sizeof *dx);
     n->op->backward(n, g, dx);
     for (int i = 0; i < n->nin; i++) {
-        if (!tg_needs_grad(n, i))
-            continue;
-        if (!dx[i])
-            dx[i] = tg_misuse(n->at, n->op->name, "its rule gave no gradient for operand %d", i);
-        else if (!tg_shape_equal(&dx[i]->shape, &n->in[i]->shape)) /* undo broadcasting */
-            dx[i] = tg_sum_to_at(n->at, dx[i], n->in[i]->shape);
-        if (!tg_is_error(dx[i]))
-            accumulate(n->in[i], dx[i], r);
+        tg_tensor *d = tg_needs_grad(n, i) ? checked_gradient(n, i, dx[i]) : NULL;
+        if (d && !tg_is_error(d))
+            accumulate(w, n->in[i], d);
     }
 }
 
-static void walk(tg_tensor *output, tg_tensor *g, request *r)
+/* The gradient of the result of node i is complete. */
+static void visit_node(walk *w, int64_t i, tg_tensor *g)
 {
-    accumulate(output, g, r);
+    const tg_node n = tape.node[i]; /* rules that are recorded move the array */
+    g = through_hook(w, n.out, g);
+    if (tg_is_error(g))
+        return;
+    for (int k = 0; k < w->inputs; k++)
+        if (w->input[k]->node == i)
+            w->grad[k] = g;
+    if (n.out->retains_grad && !w->input)
+        tg_grad_accumulate(n.out, g);
+    node_backward(w, &n, g);
+}
+
+static void visit_leaf(walk *w, tg_tensor *leaf, tg_tensor *g)
+{
+    g = through_hook(w, leaf, g);
+    if (tg_is_error(g))
+        return;
+    if (!w->input)
+        tg_grad_accumulate(leaf, g);
+    for (int k = 0; k < w->inputs; k++)
+        if (w->input[k] == leaf)
+            w->grad[k] = tg_to_dense(g);
+}
+
+static void walk_back(walk *w, tg_tensor *output, tg_tensor *g)
+{
+    accumulate(w, output, g);
     for (int64_t i = output->node; i >= 0; i--) {
         g = tape.node[i].grad;
-        if (!g)
-            continue;
         tape.node[i].grad = NULL;
         tape.node[i].grad_is_sum = false;
-        const tg_node n = tape.node[i]; /* rules that are recorded move the array */
-        g = through_hook(n.out, g);
-        for (int k = 0; k < r->count; k++)
-            if (r->input[k]->node == i)
-                r->grad[k] = g;
-        if (n.out->retains_grad && !r->input)
-            n.out->grad = n.out->grad ? tg_add(n.out->grad, g) : g;
-        node_backward(&n, g, r);
+        if (g)
+            visit_node(w, i, g);
     }
-    for (const pending *p = r->hooked; p; p = p->next)
-        leaf_accumulate(p->leaf, through_hook(p->leaf, p->g), r);
+    for (int64_t i = 0; i < w->leaves; i++)
+        visit_leaf(w, w->leaf[i].leaf, joined(&w->leaf[i]));
+}
+
+/* Gradients that wait at nodes for a walk in whose hook or rule another one begins. */
+typedef struct waiting {
+    int64_t node;
+    tg_tensor *grad;
+    bool is_sum;
+} waiting;
+
+static void walk_inside_another(walk *w, tg_tensor *output, tg_tensor *g)
+{
+    int64_t count = 0;
+    for (int64_t i = 0; i <= output->node; i++)
+        count += tape.node[i].grad != NULL;
+    waiting *aside = tg_step_memory((size_t)count * sizeof *aside);
+    count = 0;
+    for (int64_t i = 0; i <= output->node; i++)
+        if (tape.node[i].grad) {
+            aside[count++] = (waiting){i, tape.node[i].grad, tape.node[i].grad_is_sum};
+            tape.node[i].grad = NULL;
+            tape.node[i].grad_is_sum = false;
+        }
+    walk_back(w, output, g);
+    while (count-- > 0) {
+        tape.node[aside[count].node].grad = aside[count].grad;
+        tape.node[aside[count].node].grad_is_sum = aside[count].is_sum;
+    }
+}
+
+static void walk_from(walk *w, tg_tensor *output, tg_tensor *g, bool records)
+{
+    const bool off = tape.off, is_inside = tape.walking;
+    tape.off = !records;
+    tape.walking = true;
+    (is_inside ? walk_inside_another : walk_back)(w, output, g);
+    tape.walking = is_inside;
+    tape.off = off;
 }
 
 /* The gradient to begin with: NULL, and misuse of `op`, where there is none. */
@@ -296,7 +432,9 @@ static tg_tensor *seed(const char *at, const char *op, tg_tensor *output, tg_ten
     if (!tg_usable(at, op, output) || (g && !tg_usable(at, op, g)))
         return NULL;
     if (!output->requires_grad)
-        tg_misuse(at, op, "the loss does not depend on a tensor that requires a gradient");
+        tg_misuse(at, op, tape.off ? "the loss was not recorded: tg_no_grad is in force here"
+                                   : "the loss does not depend on a tensor that requires a "
+                                     "gradient");
     else if (!g && tg_numel(output) != 1)
         tg_misuse(at, op, "%s: a loss of one element expected",
                   tg_shape_format(&output->shape, text));
@@ -310,12 +448,9 @@ static tg_tensor *seed(const char *at, const char *op, tg_tensor *output, tg_ten
 
 void tg_backward_at(const char *at, tg_tensor *loss)
 {
-    request all_leaves = {.input = NULL};
-    tg_no_grad {
-        tg_tensor *g = seed(at, "backward", loss, NULL);
-        if (g)
-            walk(loss, g, &all_leaves);
-    }
+    tg_tensor *g = seed(at, "backward", loss, NULL);
+    if (g)
+        walk_from(&(walk){.at = at}, loss, g, false);
 }
 
 void tg_grad_at(const char *at, tg_tensor *output, tg_tensor *const *input, int count,
@@ -331,13 +466,9 @@ void tg_grad_at(const char *at, tg_tensor *output, tg_tensor *const *input, int 
             return;
         }
     }
-    if (!g)
-        return;
-    request inputs = {input, count, grad, NULL};
-    const bool off = tape.off;
-    tape.off = !options.create_graph;
-    walk(output, g, &inputs);
-    tape.off = off;
+    walk w = {.at = at, .input = input, .inputs = count, .grad = grad};
+    if (g && count > 0)
+        walk_from(&w, output, g, options.create_graph);
 }
 
 /* ---- the non-finite post-mortem -------------------------------------------------------------- */

@@ -45,7 +45,7 @@ static void view_backward(const tg_node *n, tg_tensor *g, tg_tensor **dx)
     dx[0] = tg_reshape_at(n->at, g, n->in[0]->shape);
 }
 
-TG_DEFINE_OP(view, 1, 0);
+TG_DEFINE_OP(view, 1, TG_SAVES_NOTHING);
 
 tg_tensor *tg_view_at(const char *at, tg_tensor *x, tg_shape shape)
 {
@@ -89,7 +89,7 @@ static void permute_backward(const tg_node *n, tg_tensor *g, tg_tensor **dx)
     dx[0] = tg_apply(n->at, n->op, 1, &g, &inverse, sizeof inverse);
 }
 
-TG_DEFINE_OP(permute, 1, 0);
+TG_DEFINE_OP(permute, 1, TG_SAVES_NOTHING);
 
 tg_tensor *tg_permute_at(const char *at, tg_tensor *x, tg_shape dims)
 {
@@ -179,7 +179,7 @@ static void narrow_backward(const tg_node *n, tg_tensor *g, tg_tensor **dx)
     dx[0] = tg_pad_at(n->at, g, a->dim, a->start, shape->size[tg_dimension(shape, a->dim)]);
 }
 
-TG_DEFINE_OP(narrow, 1, 0);
+TG_DEFINE_OP(narrow, 1, TG_SAVES_NOTHING);
 
 tg_tensor *tg_narrow_at(const char *at, tg_tensor *x, int dim, int64_t start, int64_t length)
 {
@@ -223,7 +223,7 @@ static void expand_backward(const tg_node *n, tg_tensor *g, tg_tensor **dx)
     dx[0] = g; /* the engine sums it down */
 }
 
-TG_DEFINE_OP(expand, 1, 0);
+TG_DEFINE_OP(expand, 1, TG_SAVES_NOTHING);
 
 tg_tensor *tg_expand_at(const char *at, tg_tensor *x, tg_shape shape)
 {
@@ -247,7 +247,7 @@ static void contiguous_backward(const tg_node *n, tg_tensor *g, tg_tensor **dx)
     dx[0] = g;
 }
 
-TG_DEFINE_OP(contiguous, 1, 0);
+TG_DEFINE_OP(contiguous, 1, TG_SAVES_NOTHING);
 
 tg_tensor *tg_contiguous_at(const char *at, tg_tensor *x)
 {

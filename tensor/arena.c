@@ -1,4 +1,5 @@
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -22,6 +23,7 @@
 #define ADDRESSABLE (UINT64_C(1) << 47) /* bytes, by any program on today's processors */
 #define CHUNK 512    /* headers asked for at a time */
 #define RESERVE 4096 /* free headers beyond which no more are asked for */
+#define THREAD_BIT 40
 
 typedef struct block {
     struct block *next;
@@ -44,11 +46,18 @@ typedef struct list {
     int64_t count;
 } list;
 
+/* An owned tensor that ends with a step. */
+typedef struct adopted {
+    tg_tensor *tensor;
+    struct adopted *next;
+} adopted;
+
 typedef struct step {
-    uint64_t id;
-    block *at; /* where the arena stood when the step began */
+    uint64_t id; /* the thread's number, from bit THREAD_BIT on, and that of the step in it */
+    block *at;   /* where the arena stood when the step began */
     size_t used;
     list headers; /* handed out in this step */
+    adopted *adopted;
 } step;
 
 typedef struct arena {
@@ -62,15 +71,27 @@ typedef struct arena {
 } arena;
 
 static _Thread_local arena local;
+static atomic_uint_least64_t threads; /* that have had an arena */
 
 /* ---- the end of a thread --------------------------------------------------------------------- */
 
 static pthread_key_t thread_end;
 static pthread_once_t thread_end_once = PTHREAD_ONCE_INIT;
 
+static void release_adopted(step *s)
+{
+    for (adopted *a = s->adopted, *next; a; a = next) {
+        next = a->next;
+        tg_free(a->tensor);
+        free(a);
+    }
+}
+
 static void arena_release(void *unused)
 {
     (void)unused;
+    while (local.depth > 0)
+        release_adopted(&local.steps[--local.depth]);
     for (block *b = local.blocks, *next; b; b = next) {
         next = b->next;
         UNPOISON(b->data, b->size);
@@ -102,7 +123,8 @@ static void step_begin(void)
         local.steps = steps;
         local.capacity = capacity;
     }
-    local.steps[local.depth++] = (step){++local.last_id, local.at, local.used, {0}};
+    local.steps[local.depth++] =
+        (step){.id = ++local.last_id, .at = local.at, .used = local.used};
 }
 
 static void arena_start(void)
@@ -111,6 +133,7 @@ static void arena_start(void)
         return;
     pthread_once(&thread_end_once, thread_end_create);
     pthread_setspecific(thread_end, &local);
+    local.last_id = (atomic_fetch_add(&threads, 1) + 1) << THREAD_BIT;
     step_begin();
 }
 
@@ -134,7 +157,8 @@ static void list_append(list *l, const list *more)
 
 void tg_arena_pop(void)
 {
-    const step *s = &local.steps[--local.depth];
+    step *s = &local.steps[--local.depth];
+    release_adopted(s);
     list_append(&local.free, &s->headers);
     for (block *b = s->at ? s->at : local.blocks; b; b = b->next) {
         const size_t from = b == s->at ? s->used : 0;
@@ -151,9 +175,31 @@ bool tg_arena_in_step(void)
     return local.depth > 1;
 }
 
+bool tg_arena_is_current(const tg_tensor *t)
+{
+    return local.depth > 0 && local.steps[local.depth - 1].id == t->step;
+}
+
+void tg_arena_adopt(const tg_tensor *t, tg_tensor *owned)
+{
+    int64_t i = local.depth - 1;
+    while (local.steps[i].id != t->step)
+        i--;
+    adopted *a = malloc(sizeof *a);
+    if (!a)
+        tg_out_of_memory(sizeof *a);
+    *a = (adopted){owned, local.steps[i].adopted};
+    local.steps[i].adopted = a;
+}
+
+bool tg_is_foreign(const tg_tensor *t)
+{
+    return t->step != 0 && t->step >> THREAD_BIT != local.last_id >> THREAD_BIT;
+}
+
 bool tg_is_stale(const tg_tensor *t)
 {
-    if (t->step == 0 || local.depth == 0)
+    if (t->step == 0)
         return false;
     for (int64_t i = local.depth - 1; i >= 0; i--)
         if (local.steps[i].id <= t->step)
@@ -244,6 +290,7 @@ static void blank(tg_tensor *t)
     t->hook = NULL;
     t->hook_context = NULL;
     t->node = -1;
+    t->pending = 0;
     t->dense_buffer = t->sparse_buffer = NULL;
     t->capacity = 0;
 }

@@ -49,8 +49,15 @@ void *tg_step_memory(size_t bytes);
 /* A zeroed header of the current step: a leaf. */
 tg_tensor *tg_arena_header(void);
 
-/* Whether the step that the tensor belongs to has ended. */
+/* Whether the tensor's step is one of another thread, or has ended. */
+bool tg_is_foreign(const tg_tensor *t);
 bool tg_is_stale(const tg_tensor *t);
+
+/* Whether the tensor is of the innermost step. */
+bool tg_arena_is_current(const tg_tensor *t);
+
+/* `owned` ends with the step of `t`, which is one of this thread. */
+void tg_arena_adopt(const tg_tensor *t, tg_tensor *owned);
 
 /* ---- tensors: tensor.c ----------------------------------------------------------------------- */
 

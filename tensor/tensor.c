@@ -153,7 +153,10 @@ bool tg_valid(const char *at, const char *op, const tg_tensor *t)
     if (t && !tg_is_error(t) && !tg_is_stale(t))
         return true;
     if (!t)
-        tg_misuse(at, op, "the tensor is NULL");
+        tg_misuse(at, op, "the tensor is NULL; if it is a ->grad, there is no gradient yet");
+    else if (tg_is_foreign(t))
+        tg_misuse(at, op, "the tensor belongs to a step of another thread; take one over with "
+                  "tg_retain there");
     else if (!tg_is_error(t))
         tg_misuse(at, op, "the tensor belongs to a step that has ended; keep it with tg_retain");
     return false;

@@ -54,6 +54,7 @@ struct tg_tensor {
     tg_tensor *(*hook)(void *context, tg_tensor *g); /* sees the gradient: tg_register_hook */
     void *hook_context;
     int64_t node;             /* the tape's node that made it; -1 for a leaf */
+    int64_t pending;          /* a leaf's place among those that tg_backward has reached */
     uint64_t step;            /* the step it belongs to; 0 when owned */
     tg_tensor *dense_buffer;  /* memory for a leaf's gradient, kept between steps */
     tg_tensor *sparse_buffer; /* the same for a row-sparse one */
