@@ -10,7 +10,7 @@ static tg_tensor *dense_buffer(tg_tensor *x)
 {
     if (x->dense_buffer)
         return x->dense_buffer;
-    const bool is_of_now = tg_arena_is_current(x);
+    const bool is_of_now = x->step == tg_arena_step();
     tg_tensor *buffer = is_of_now ? tg_tensor_new(TG_HERE, "backward", x->dtype, x->shape)
                                   : tg_owned_at(TG_HERE, x->dtype, x->shape);
     if (tg_is_error(buffer))

@@ -108,17 +108,34 @@ static tg_tensor *run_forward(const tg_node *n)
     return is_another && !tg_is_error(out) ? tg_tensor_alias(out) : out;
 }
 
+/* A tensor of this step, which no optimiser has put off: usable without further questions, as most
+ * are. */
+static bool is_plain(const tg_tensor *t, uint64_t step)
+{
+    return t && t->step == step && !t->rows && !(t->base && t->base->refresh);
+}
+
+static bool is_operand(const char *at, const tg_op *op, int i, const tg_tensor *x)
+{
+    /* embedding brings the rows that it reads up to date itself */
+    const bool by_rows = op == &tg_op_embedding && x && x->refresh;
+    if (!(by_rows ? tg_valid : tg_usable)(at, op->name, x))
+        return false;
+    if (x->rows && op != &tg_op_to_dense) {
+        tg_misuse(at, op->name, "operand %d is row-sparse: take tg_to_dense first", i);
+        return false;
+    }
+    return true;
+}
+
 tg_tensor *tg_apply(const char *at, const tg_op *op, int nin, tg_tensor *const *in,
                     const void *attr, size_t attr_size)
 {
+    const uint64_t step = tg_arena_step();
     bool wanted = false;
     for (int i = 0; i < nin; i++) {
-        /* embedding brings the rows that it reads up to date itself */
-        const bool by_rows = op == &tg_op_embedding && in[i] && in[i]->refresh;
-        if (!(by_rows ? tg_valid : tg_usable)(at, op->name, in[i]))
+        if (!is_plain(in[i], step) && !is_operand(at, op, i, in[i]))
             return tg_error_tensor();
-        if (in[i]->rows && op != &tg_op_to_dense)
-            return tg_misuse(at, op->name, "operand %d is row-sparse: take tg_to_dense first", i);
         wanted = wanted || in[i]->requires_grad;
     }
     if (op->arity != TG_VARIADIC && op->arity != nin)
@@ -273,7 +290,7 @@ static void accumulate(walk *w, tg_tensor *x, tg_tensor *g)
 /* What the hook of x makes of its gradient g. */
 static tg_tensor *through_hook(const walk *w, const tg_tensor *x, tg_tensor *g)
 {
-    tg_tensor *other = x->hook ? x->hook(x->hook_context, g) : NULL;
+    tg_tensor *other = x->hook(x->hook_context, g);
     if (!other || other == g)
         return g;
     if (!tg_usable(w->at, "hook", other))
@@ -321,7 +338,7 @@ static tg_tensor *checked_gradient(const tg_node *n, int i, tg_tensor *dx)
     const tg_tensor *x = n->in[i];
     if (!dx)
         return tg_misuse(n->at, n->op->name, "its rule gave no gradient for operand %d", i);
-    if (!tg_usable(n->at, n->op->name, dx))
+    if (!is_plain(dx, tg_arena_step()) && !tg_usable(n->at, n->op->name, dx))
         return tg_error_tensor();
     const bool is_equal = tg_shape_equal(&dx->shape, &x->shape);
     if (dx->dtype != x->dtype || (!is_equal && !tg_broadcasts_to(&x->shape, &dx->shape)))
@@ -351,7 +368,8 @@ static void node_backward(walk *w, const tg_node *n, tg_tensor *g)
 static void visit_node(walk *w, int64_t i, tg_tensor *g)
 {
     const tg_node n = tape.node[i]; /* rules that are recorded move the array */
-    g = through_hook(w, n.out, g);
+    if (n.out->hook)
+        g = through_hook(w, n.out, g);
     if (tg_is_error(g))
         return;
     for (int k = 0; k < w->inputs; k++)
@@ -364,7 +382,8 @@ static void visit_node(walk *w, int64_t i, tg_tensor *g)
 
 static void visit_leaf(walk *w, tg_tensor *leaf, tg_tensor *g)
 {
-    g = through_hook(w, leaf, g);
+    if (leaf->hook)
+        g = through_hook(w, leaf, g);
     if (tg_is_error(g))
         return;
     if (!w->input)

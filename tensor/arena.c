@@ -175,9 +175,10 @@ bool tg_arena_in_step(void)
     return local.depth > 1;
 }
 
-bool tg_arena_is_current(const tg_tensor *t)
+uint64_t tg_arena_step(void)
 {
-    return local.depth > 0 && local.steps[local.depth - 1].id == t->step;
+    arena_start();
+    return local.steps[local.depth - 1].id;
 }
 
 void tg_arena_adopt(const tg_tensor *t, tg_tensor *owned)

@@ -53,8 +53,8 @@ tg_tensor *tg_arena_header(void);
 bool tg_is_foreign(const tg_tensor *t);
 bool tg_is_stale(const tg_tensor *t);
 
-/* Whether the tensor is of the innermost step. */
-bool tg_arena_is_current(const tg_tensor *t);
+/* The innermost step, as tensor->step has it; never 0. */
+uint64_t tg_arena_step(void);
 
 /* `owned` ends with the step of `t`, which is one of this thread. */
 void tg_arena_adopt(const tg_tensor *t, tg_tensor *owned);
