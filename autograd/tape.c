@@ -197,6 +197,7 @@ typedef struct walk {
     tg_tensor *const *input; /* NULL: all leaves */
     int inputs;
     tg_tensor **grad; /* of the inputs */
+    bool *depends;    /* (nodes), whether a node's result depends on an input; NULL: all count */
     pending *leaf;    /* (leaves), in the order in which gradients reached them first */
     int64_t leaves, room;
 } walk;
@@ -261,6 +262,29 @@ static bool is_wanted(const walk *w, const tg_tensor *leaf)
     return wanted;
 }
 
+/* Whether the gradient of operand i is of use: it required one, and leads to an input. */
+static bool is_on_the_way(const walk *w, const tg_node *n, int i)
+{
+    const tg_tensor *x = n->in[i];
+    if (!n->needs[i] || !w->depends)
+        return n->needs[i];
+    return x->node >= 0 ? w->depends[x->node] : is_wanted(w, x);
+}
+
+static void find_dependent(walk *w, int64_t nodes)
+{
+    bool *depends = tg_step_memory((size_t)nodes + 1);
+    w->depends = depends;
+    for (int64_t k = 0; k < nodes; k++) {
+        const tg_node *n = &tape.node[k];
+        depends[k] = false;
+        for (int i = 0; i < n->nin && !depends[k]; i++)
+            depends[k] = is_on_the_way(w, n, i);
+        for (int i = 0; i < w->inputs && !depends[k]; i++)
+            depends[k] = w->input[i]->node == k;
+    }
+}
+
 static void leaf_accumulate(walk *w, tg_tensor *leaf, tg_tensor *g)
 {
     const int64_t i = leaf->pending;
@@ -268,8 +292,6 @@ static void leaf_accumulate(walk *w, tg_tensor *leaf, tg_tensor *g)
         pending_accumulate(w->at, &w->leaf[i], g);
         return;
     }
-    if (!is_wanted(w, leaf))
-        return;
     if (w->leaves == w->room) {
         w->room = 2 * w->room + 16;
         pending *more = tg_step_memory((size_t)w->room * sizeof *more);
@@ -348,14 +370,25 @@ static tg_tensor *checked_gradient(const tg_node *n, int i, tg_tensor *dx)
     return is_equal ? dx : tg_sum_to_at(n->at, dx, x->shape);
 }
 
-static void node_backward(walk *w, const tg_node *n, tg_tensor *g)
+/* Run the rule of n, a copy, for the gradients that are of use. */
+static void node_backward(walk *w, tg_node *n, tg_tensor *g)
 {
-    if (!is_unchanged(n))
-        return;
-    tg_tensor *few[4] = {NULL};
+    enum { FEW = 4 };
+    tg_tensor *few[FEW] = {NULL};
+    bool few_needs[FEW], is_useful = false;
     tg_tensor **dx = few;
-    if (n->nin > 4)
+    bool *needs = few_needs;
+    if (n->nin > FEW) {
         dx = memset(tg_step_memory((size_t)n->nin * sizeof *dx), 0, (size_t)n->nin * sizeof *dx);
+        needs = tg_step_memory((size_t)n->nin);
+    }
+    for (int i = 0; i < n->nin; i++) {
+        needs[i] = is_on_the_way(w, n, i);
+        is_useful = is_useful || needs[i];
+    }
+    n->needs = needs;
+    if (!is_useful || !is_unchanged(n))
+        return;
     n->op->backward(n, g, dx);
     for (int i = 0; i < n->nin; i++) {
         tg_tensor *d = tg_needs_grad(n, i) ? checked_gradient(n, i, dx[i]) : NULL;
@@ -367,7 +400,7 @@ static void node_backward(walk *w, const tg_node *n, tg_tensor *g)
 /* The gradient of the result of node i is complete. */
 static void visit_node(walk *w, int64_t i, tg_tensor *g)
 {
-    const tg_node n = tape.node[i]; /* rules that are recorded move the array */
+    tg_node n = tape.node[i]; /* rules that are recorded move the array */
     if (n.out->hook)
         g = through_hook(w, n.out, g);
     if (tg_is_error(g))
@@ -486,7 +519,10 @@ void tg_grad_at(const char *at, tg_tensor *output, tg_tensor *const *input, int 
         }
     }
     walk w = {.at = at, .input = input, .inputs = count, .grad = grad};
-    if (g && count > 0)
+    if (!g || count == 0)
+        return;
+    find_dependent(&w, output->node + 1);
+    if (output->node < 0 ? is_wanted(&w, output) : w.depends[output->node])
         walk_from(&w, output, g, options.create_graph);
 }
 

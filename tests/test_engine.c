@@ -127,6 +127,51 @@ Test(engine, grad_in_a_rule__leaves_the_outer_walk_alone)
     tg_free(w);
 }
 
+/* As in PyTorch, what does not lead to an input is left out: rules, hooks, and operands of rules. */
+static int rules_run;
+
+static void count_backward(const tg_node *n, tg_tensor *g, tg_tensor **dx)
+{
+    for (int i = 0; i < n->nin; i++)
+        if (tg_needs_grad(n, i)) {
+            dx[i] = tg_mul(g, n->in[1 - i]);
+            rules_run++;
+        }
+}
+
+static tg_tensor *product_forward(const tg_node *n)
+{
+    return tg_mul(n->in[0], n->in[1]);
+}
+
+static const tg_op product = {.name = "product", .arity = 2, .forward = product_forward,
+                              .backward = count_backward};
+
+Test(engine, grad__runs_what_leads_to_the_inputs)
+{
+    tg_tensor *x = scalar_leaf(3), *w = scalar_leaf(5), *dx;
+    tg_step_begin();
+    tg_tensor *side = tg_apply(TG_HERE, &product, 2, (tg_tensor *[]){w, w}, NULL, 0);
+    tg_tensor *y = tg_apply(TG_HERE, &product, 2, (tg_tensor *[]){x, side}, NULL, 0);
+    other_graph never = {.loss = x, .x = x};
+    tg_register_hook(side, take_other_grad, &never);
+    tg_register_hook(w, take_other_grad, &never);
+    tg_grad(y, &x, 1, &dx, 0);
+    cr_expect_eq(tg_item(dx), 25);
+    cr_expect_eq(rules_run, 1);
+    cr_expect_eq(never.calls, 0);
+    tg_grad(y, &side, 1, &dx, 0); /* and not what lies behind an input */
+    cr_expect_eq(tg_item(dx), 3);
+    cr_expect_eq(rules_run, 2);
+    cr_expect_eq(never.calls, 1);
+    tg_grad(side, &x, 1, &dx, 0);
+    cr_expect_null(dx);
+    cr_expect_eq(rules_run, 2);
+    tg_step_end();
+    tg_free(x);
+    tg_free(w);
+}
+
 /* ---- what hooks and rules give is looked at --------------------------------------------------- */
 
 static tg_tensor *give(void *context, tg_tensor *g)
