@@ -39,16 +39,6 @@ int64_t tg_split_at(const char *at, tg_tensor *x, int dim, int64_t size, tg_tens
 
 /* ---- normalisation --------------------------------------------------------------------------- */
 
-tg_tensor *tg_log_softmax_at(const char *at, tg_tensor *x, int dim)
-{
-    return tg_sub_at(at, x, tg_logsumexp_at(at, x, true, TG_SHAPE(dim)));
-}
-
-tg_tensor *tg_softmax_at(const char *at, tg_tensor *x, int dim)
-{
-    return tg_exp_at(at, tg_log_softmax_at(at, x, dim));
-}
-
 tg_tensor *tg_layer_norm_at(const char *at, tg_tensor *x, tg_tensor *weight, tg_tensor *bias,
                             double eps)
 {

@@ -207,18 +207,53 @@ tg_tensor *tg_var_dim_at(const char *at, tg_tensor *x, bool keepdim, tg_shape di
     return tg_div_scalar_at(at, sum, count - 1);
 }
 
+/* ---- exponentials ---------------------------------------------------------------------------- */
+
+/* The largest elements, which are subtracted before exp. The results do not depend on them, so they
+ * take no gradient. */
+static tg_tensor *largest(const char *at, tg_tensor *x, tg_shape shape)
+{
+    tg_tensor *most = NULL;
+    tg_no_grad {
+        most = max_to(at, x, shape);
+    }
+    return most;
+}
+
+/* most, with 0 in place of what is not finite: it must not be subtracted from itself. */
+static tg_tensor *finite_or_zero(const char *at, tg_tensor *most)
+{
+    tg_tensor *zero = tg_scalar(most->dtype, 0);
+    tg_tensor *is_finite = tg_eq_at(at, tg_sub_at(at, most, most), zero);
+    return tg_where_at(at, is_finite, most, zero);
+}
+
 tg_tensor *tg_logsumexp_at(const char *at, tg_tensor *x, bool keepdim, tg_shape dims)
 {
     tg_shape shape;
     if (!reduced_shape(at, "logsumexp", x, dims, &shape))
         return tg_error_tensor();
-    tg_tensor *most = NULL; /* subtracted, so that nothing overflows; infinite ones are not */
-    tg_no_grad {
-        most = max_to(at, x, shape);
-        tg_tensor *zero = tg_scalar(x->dtype, 0);
-        tg_tensor *is_finite = tg_eq_at(at, tg_sub_at(at, most, most), zero);
-        most = tg_where_at(at, is_finite, most, zero);
-    }
+    tg_tensor *most = finite_or_zero(at, largest(at, x, shape));
     tg_tensor *sum = tg_sum_to_at(at, tg_exp_at(at, tg_sub_at(at, x, most)), shape);
     return drop(at, tg_add_at(at, tg_log_at(at, sum), most), keepdim, dims);
+}
+
+/* x minus its largest, never x minus logsumexp(x): that would round away what is left of x beside a
+ * large offset of all. */
+tg_tensor *tg_log_softmax_at(const char *at, tg_tensor *x, int dim)
+{
+    tg_shape shape;
+    if (!reduced_shape(at, "log_softmax", x, TG_SHAPE(dim), &shape))
+        return tg_error_tensor();
+    tg_tensor *y = tg_sub_at(at, x, largest(at, x, shape));
+    return tg_sub_at(at, y, tg_log_at(at, tg_sum_to_at(at, tg_exp_at(at, y), shape)));
+}
+
+tg_tensor *tg_softmax_at(const char *at, tg_tensor *x, int dim)
+{
+    tg_shape shape;
+    if (!reduced_shape(at, "softmax", x, TG_SHAPE(dim), &shape))
+        return tg_error_tensor();
+    tg_tensor *y = tg_exp_at(at, tg_sub_at(at, x, largest(at, x, shape)));
+    return tg_div_at(at, y, tg_sum_to_at(at, y, shape));
 }
