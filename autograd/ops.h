@@ -178,7 +178,7 @@ void tg_add_scaled_at(const char *at, tg_tensor *t, double factor, tg_tensor *x)
  * tg_sum_dim(x, true, 0, -1) is (1, b, 1). */
 #define tg_sum_dim(x, keepdim, ...) tg_sum_dim_at(TG_HERE, x, keepdim, TG_SHAPE(__VA_ARGS__))
 #define tg_mean_dim(x, keepdim, ...) tg_mean_dim_at(TG_HERE, x, keepdim, TG_SHAPE(__VA_ARGS__))
-/* Equal ones share the gradient; NaN wins. */
+/* Equal ones share the gradient. NaN wins, before and behind numbers, and has the gradient. */
 #define tg_max_dim(x, keepdim, ...) tg_max_dim_at(TG_HERE, x, keepdim, TG_SHAPE(__VA_ARGS__))
 #define tg_min_dim(x, keepdim, ...) tg_min_dim_at(TG_HERE, x, keepdim, TG_SHAPE(__VA_ARGS__))
 /* sum of (x - mean)^2 / (count - 1) */

@@ -65,25 +65,30 @@ tg_tensor *tg_sum_to_at(const char *at, tg_tensor *x, tg_shape shape)
 
 /* ---- max_to: the same, with the largest instead of the sum ----------------------------------- */
 
+#define MAX_MIDDLE(T)                                                                              \
+    static void max_middle_##T(int64_t outer, int64_t count, int64_t inner, T *out, const T *x)    \
+    {                                                                                              \
+        for (int64_t o = 0; o < outer; o++)                                                        \
+            for (int64_t i = 0; i < inner; i++) {                                                  \
+                const T *column = x + o * count * inner + i;                                       \
+                T most = *column;                                                                  \
+                for (int64_t k = 1; k < count; k++) {                                              \
+                    const T next = column[k * inner];                                              \
+                    most = next > most || next != next ? next : most; /* NaN stays */              \
+                }                                                                                  \
+                out[o * inner + i] = most;                                                         \
+            }                                                                                      \
+    }
+MAX_MIDDLE(float)
+MAX_MIDDLE(double)
+
 static void max_middle(tg_dtype dtype, int64_t outer, int64_t count, int64_t inner, void *out,
                        const void *x)
 {
-    for (int64_t o = 0; o < outer; o++)
-        for (int64_t i = 0; i < inner; i++) {
-            const int64_t first = o * count * inner + i;
-            int64_t best = first;
-            for (int64_t k = first; k < first + count * inner; k += inner) {
-                const bool better =
-                    dtype == TG_F32
-                        ? !(((const float *)x)[k] <= ((const float *)x)[best]) /* NaN wins */
-                        : !(((const double *)x)[k] <= ((const double *)x)[best]);
-                best = better ? k : best;
-            }
-            if (dtype == TG_F32)
-                ((float *)out)[o * inner + i] = ((const float *)x)[best];
-            else
-                ((double *)out)[o * inner + i] = ((const double *)x)[best];
-        }
+    if (dtype == TG_F32)
+        max_middle_float(outer, count, inner, out, x);
+    else
+        max_middle_double(outer, count, inner, out, x);
 }
 
 static tg_tensor *max_to_forward(const tg_node *n)
@@ -95,15 +100,21 @@ static tg_tensor *max_to_forward(const tg_node *n)
     return reduce_to(n, max_middle);
 }
 
+/* 1, of g's dtype, where x is the largest: where it is NaN, if the largest is. */
+static tg_tensor *where_largest(const tg_node *n, const tg_tensor *g)
+{
+    tg_tensor *x = tg_detach(n->in[0]), *y = tg_detach(n->out);
+    tg_tensor *is_largest = tg_where_at(n->at, tg_ne_at(n->at, y, y), tg_ne_at(n->at, x, x),
+                                        tg_eq_at(n->at, x, y));
+    tg_tensor *one = tg_scalar(g->dtype, 1), *zero = tg_scalar(g->dtype, 0);
+    return tg_where_at(n->at, is_largest, one, zero);
+}
+
 /* Equal ones share the gradient. */
 static void max_to_backward(const tg_node *n, tg_tensor *g, tg_tensor **dx)
 {
-    tg_tensor *x = n->in[0];
-    tg_tensor *is_largest = tg_zeros_at(n->at, g->dtype, x->shape);
-    if (!tg_is_error(is_largest)) /* i64 to floating */
-        tg_copy_elements(is_largest, tg_eq_at(n->at, tg_detach(x), tg_detach(n->out)));
-    tg_tensor *count = tg_sum_to_at(n->at, is_largest, g->shape);
-    dx[0] = tg_mul_at(n->at, tg_div_at(n->at, g, count), is_largest);
+    tg_tensor *mask = where_largest(n, g), *count = tg_sum_to_at(n->at, mask, g->shape);
+    dx[0] = tg_mul_at(n->at, tg_div_at(n->at, g, count), mask);
 }
 
 TG_DEFINE_OP(max_to, 1, TG_SAVES(0) | TG_SAVES_RESULT);

@@ -89,3 +89,119 @@ Test(op_corners, softmax__has_gradients_beside_infinities)
             0.73105857863000490);
     IS(gradient(tg_logsumexp(high, false, 0), high, one), NAN, 0, 0);
 }
+
+/* ---- NaN ------------------------------------------------------------------------------------- */
+
+/* What takes one of several elements, and which gradient the others have if that is NaN. */
+typedef struct choice {
+    const char *name;
+    tg_tensor *(*of)(tg_tensor *x); /* (n) -> () */
+} choice;
+
+static tg_tensor *largest(tg_tensor *x)
+{
+    return tg_max_dim(x, false, 0);
+}
+
+static tg_tensor *smallest(tg_tensor *x)
+{
+    return tg_min_dim(x, false, 0);
+}
+
+static tg_tensor *first_of_topk(tg_tensor *x)
+{
+    tg_tensor *places;
+    return tg_select(tg_topk(x, 2, &places), 0, 0);
+}
+
+static tg_tensor *at_argmax(tg_tensor *x)
+{
+    return tg_squeeze(tg_index_select(x, 0, tg_argmax(x, 0, true)), 0);
+}
+
+static tg_tensor *chain(tg_tensor *x, tg_tensor *(*of)(const char *at, tg_tensor *a, tg_tensor *b))
+{
+    tg_tensor *y = tg_select(x, 0, 0);
+    for (int i = 1; i < tg_size(x, 0); i++)
+        y = of(TG_HERE, y, tg_select(x, 0, i));
+    return y;
+}
+
+static tg_tensor *maximum_of_all(tg_tensor *x)
+{
+    return chain(x, tg_maximum_at);
+}
+
+static tg_tensor *minimum_of_all(tg_tensor *x)
+{
+    return chain(x, tg_minimum_at);
+}
+
+static tg_tensor *raised(tg_tensor *x)
+{
+    return chain(x, tg_clamp_min_at);
+}
+
+static tg_tensor *lowered(tg_tensor *x)
+{
+    return chain(x, tg_clamp_max_at);
+}
+
+static const choice choices[] = {
+    {"max_dim", largest},        {"min_dim", smallest},
+    {"topk", first_of_topk},     {"argmax", at_argmax},
+    {"maximum", maximum_of_all}, {"minimum", minimum_of_all},
+    {"clamp_min", raised},       {"clamp_max", lowered},
+};
+
+/* All sets of places among four elements in falling, rising and mixed order. */
+Test(op_corners, choices__take_nan_at_any_place)
+{
+    static const double orders[][4] = {{4, 3, 2, 1}, {1, 2, 3, 4}, {2, 4, 1, 3}};
+    for (size_t c = 0; c < sizeof choices / sizeof *choices; c++)
+        for (int way = 0; way < 2 * 3 * 15; way++) {
+            const int places = 1 + way / 6;
+            tg_tensor *x = tg_empty_at(TG_HERE, way % 2 ? TG_F32 : TG_F64, TG_SHAPE(4));
+            for (int i = 0; i < 4; i++)
+                tg_set(x, places >> i & 1 ? NAN : orders[way / 2 % 3][i], i);
+            cr_expect(isnan(tg_item(choices[c].of(x))), "%s: NaN at places %d", choices[c].name,
+                      places);
+        }
+}
+
+/* x = torch.tensor([...], requires_grad=True); x.max().backward(): what is NaN shares it. */
+Test(op_corners, max_dim__has_the_gradient_where_nan_is)
+{
+    tg_tensor *x = LEAF(3, NAN, NAN, 2), *y = LEAF(NAN, 1, 2), *g = tg_scalar(TG_F64, 1);
+    IS(gradient(tg_max_dim(x, false, 0), x, g), 0, 0.5, 0.5, 0);
+    IS(gradient(tg_min_dim(x, false, 0), x, g), 0, 0.5, 0.5, 0);
+    IS(gradient(tg_max_dim(y, false, 0), y, g), 1, 0, 0);
+    IS(gradient(tg_min_dim(y, false, 0), y, g), 1, 0, 0);
+}
+
+/* torch.tensor([1., nan, 3., nan]).topk(4), argmax(); torch.sort sorts equal ones by their place */
+Test(op_corners, topk__puts_nan_first)
+{
+    tg_tensor *x = F64(1, NAN, 3, NAN), *places;
+    IS(tg_topk(x, 4, &places), NAN, NAN, 3, 1);
+    IS(places, 1, 3, 2, 0);
+    IS(tg_argmax(x, 0, false), 1);
+}
+
+/* Logits and differences: no comparison in a formula may drop NaN. All derivatives are 0 or NaN
+ * but those that pass g on, and abs: torch.sgn(nan) is 0. */
+Test(op_corners, losses__of_nan_are_nan)
+{
+    tg_tensor *x = LEAF(0, NAN), *y = F64(1, 1);
+    tg_tensor *const loss[] = {
+        tg_l1_loss(x, y),   tg_huber_loss(x, y, 1), tg_bce_with_logits_loss(x, y),
+        tg_mse_loss(x, y),  tg_bpr_loss(x, y),      tg_var_dim(x, false, 0),
+        tg_logsumexp(x, false, 0)};
+    for (size_t i = 0; i < sizeof loss / sizeof *loss; i++)
+        cr_expect(isnan(tg_item(loss[i])), "loss number %d", (int)i);
+    /* F.huber_loss(x, y).backward(), ... */
+    IS(gradient(tg_huber_loss(x, y, 1), x, NULL), -0.5, NAN);
+    IS(gradient(tg_mse_loss(x, y), x, NULL), -1, NAN);
+    IS(gradient(tg_bce_with_logits_loss(x, y), x, NULL), -0.25, NAN);
+    IS(gradient(tg_l1_loss(x, y), x, NULL), -0.5, 0);
+}
