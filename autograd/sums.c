@@ -100,21 +100,15 @@ static tg_tensor *max_to_forward(const tg_node *n)
     return reduce_to(n, max_middle);
 }
 
-/* 1, of g's dtype, where x is the largest: where it is NaN, if the largest is. */
-static tg_tensor *where_largest(const tg_node *n, const tg_tensor *g)
+/* Equal ones share the gradient; if the largest is NaN, all that are NaN. */
+static void max_to_backward(const tg_node *n, tg_tensor *g, tg_tensor **dx)
 {
     tg_tensor *x = tg_detach(n->in[0]), *y = tg_detach(n->out);
     tg_tensor *is_largest = tg_where_at(n->at, tg_ne_at(n->at, y, y), tg_ne_at(n->at, x, x),
                                         tg_eq_at(n->at, x, y));
     tg_tensor *one = tg_scalar(g->dtype, 1), *zero = tg_scalar(g->dtype, 0);
-    return tg_where_at(n->at, is_largest, one, zero);
-}
-
-/* Equal ones share the gradient. */
-static void max_to_backward(const tg_node *n, tg_tensor *g, tg_tensor **dx)
-{
-    tg_tensor *mask = where_largest(n, g), *count = tg_sum_to_at(n->at, mask, g->shape);
-    dx[0] = tg_mul_at(n->at, tg_div_at(n->at, g, count), mask);
+    tg_tensor *count = tg_sum_to_at(n->at, tg_where_at(n->at, is_largest, one, zero), g->shape);
+    dx[0] = tg_where_at(n->at, is_largest, tg_div_at(n->at, g, count), zero);
 }
 
 TG_DEFINE_OP(max_to, 1, TG_SAVES(0) | TG_SAVES_RESULT);

@@ -205,3 +205,163 @@ Test(op_corners, losses__of_nan_are_nan)
     IS(gradient(tg_bce_with_logits_loss(x, y), x, NULL), -0.25, NAN);
     IS(gradient(tg_l1_loss(x, y), x, NULL), -0.5, 0);
 }
+
+/* ---- what was not chosen --------------------------------------------------------------------- */
+
+/* Ops that choose: the gradients of what they leave out are 0, those of what they take are g. */
+typedef struct selection {
+    const char *name;
+    tg_tensor *(*of)(tg_tensor *x); /* x[0] has a gradient of 0, x[1] of g */
+    double x[2];
+} selection;
+
+static tg_tensor *positive(tg_tensor *x)
+{
+    return tg_relu(x);
+}
+
+static tg_tensor *above_half(tg_tensor *x)
+{
+    return tg_clamp_min_scalar_at(TG_HERE, x, 0.5);
+}
+
+static tg_tensor *below_half(tg_tensor *x)
+{
+    return tg_clamp_max_scalar_at(TG_HERE, x, 0.5);
+}
+
+static tg_tensor *between(tg_tensor *x)
+{
+    return tg_clamp(x, 0, 2);
+}
+
+static tg_tensor *or_more(tg_tensor *x)
+{
+    return tg_maximum_scalar_at(TG_HERE, x, 0.5);
+}
+
+static tg_tensor *or_less(tg_tensor *x)
+{
+    return tg_minimum_scalar_at(TG_HERE, x, 0.5);
+}
+
+static tg_tensor *only_second(tg_tensor *x)
+{
+    return tg_where(I64(0, 1), x, tg_scalar(x->dtype, 0));
+}
+
+static tg_tensor *largest_kept(tg_tensor *x)
+{
+    return tg_max_dim(x, true, 0);
+}
+
+static tg_tensor *smallest_kept(tg_tensor *x)
+{
+    return tg_min_dim(x, true, 0);
+}
+
+static tg_tensor *first_power(tg_tensor *x)
+{
+    return tg_pow(x, F64(0, 1));
+}
+
+static const selection selections[] = {
+    {"relu", positive, {-1, 1}},           {"relu", positive, {0, 1}},
+    {"clamp_min", above_half, {0, 1}},     {"clamp_max", below_half, {1, 0}},
+    {"clamp", between, {-1, 1}},           {"clamp", between, {3, 1}},
+    {"maximum", or_more, {0, 1}},          {"minimum", or_less, {1, 0}},
+    {"where", only_second, {1, 1}},        {"max_dim", largest_kept, {1, 2}},
+    {"min_dim", smallest_kept, {2, 1}},    {"pow", first_power, {0, 1}},
+};
+
+/* torch.relu(x).backward(torch.tensor([inf, inf])) and the like: x.grad is [0, inf]. */
+Test(op_corners, selections__stop_infinite_gradients)
+{
+    static const double infinite[] = {INFINITY, -INFINITY, NAN};
+    for (size_t i = 0; i < sizeof selections / sizeof *selections; i++)
+        for (size_t k = 0; k < 3; k++) {
+            const selection *s = &selections[i];
+            tg_tensor *x = LEAF(s->x[0], s->x[1]), *y = s->of(x);
+            tg_tensor *g = tg_full_at(TG_HERE, TG_F64, infinite[k], y->shape);
+            const tg_tensor *dx = gradient(y, x, g);
+            const double left = tg_get(dx, 0), taken = tg_get(dx, 1);
+            cr_expect(left == 0 && (taken == infinite[k] || (isnan(taken) && k == 2)),
+                      "%s of %g, %g from g = %g: %g, %g", s->name, s->x[0], s->x[1], infinite[k],
+                      left, taken);
+        }
+}
+
+/* Those that multiply, as in PyTorch: torch.abs(x).backward(inf) at 0, ... */
+Test(op_corners, products__pass_infinite_gradients)
+{
+    tg_tensor *x = LEAF(0, 1), *g = tg_full(TG_F64, INFINITY, 2);
+    IS(gradient(tg_abs(x), x, g), NAN, INFINITY);
+    IS(gradient(tg_square(x), x, g), NAN, INFINITY);
+    IS(gradient(tg_mul(x, tg_detach(x)), x, g), NAN, INFINITY);
+    IS(gradient(tg_huber_scalar_at(TG_HERE, x, 1), x, g), NAN, INFINITY);
+    IS(gradient(tg_leaky_relu_scalar(x, 0), x, g), NAN, INFINITY);
+}
+
+/* An infinite derivative behind an op that chooses, and before one. */
+Test(op_corners, dead_branches__have_no_gradient)
+{
+    tg_tensor *x = LEAF(-1, 0, 4), *above = tg_gt(tg_detach(x), tg_scalar(TG_F64, 0));
+    tg_tensor *zero = tg_scalar(TG_F64, 0), *g = F64(1, 1, 1);
+    /* torch.relu(x).sqrt(), torch.relu(x).log(), 1 / x.clamp(0), torch.relu(x) ** 0.5 */
+    IS(gradient(tg_sqrt(tg_relu(x)), x, g), 0, 0, 0.25);
+    IS(gradient(tg_log(tg_relu(x)), x, g), 0, 0, 0.25);
+    IS(gradient(tg_div(g, tg_relu(x)), x, g), 0, 0, -0.0625);
+    IS(gradient(tg_pow_scalar(tg_relu(x), 0.5), x, g), 0, 0, 0.25);
+    /* torch.where(x > 0, x.sqrt(), 0) and so on: NaN in PyTorch, which multiplies 0 with it */
+    IS(gradient(tg_where(above, tg_sqrt(x), zero), x, g), 0, 0, 0.25);
+    IS(gradient(tg_where(above, tg_log(x), zero), x, g), 0, 0, 0.25);
+    IS(gradient(tg_where(above, tg_div(g, x), zero), x, g), 0, 0, -0.0625);
+    IS(gradient(tg_where(above, tg_pow_scalar(x, 0.5), zero), x, g), 0, 0, 0.25);
+}
+
+/* F.normalize(torch.zeros(2), dim=0).sum().backward() */
+Test(op_corners, normalising_zeros__has_finite_gradients)
+{
+    tg_tensor *x = LEAF(0, 0), *dx, *again;
+    tg_tensor *norm = tg_sqrt(tg_sum(tg_square(x)));
+    tg_tensor *y = tg_div(x, tg_clamp_min_scalar_at(TG_HERE, norm, 1e-12));
+    tg_grad(tg_sum(y), &x, 1, &dx, .create_graph = true);
+    IS_NEAR(1e-15, dx, 1e12, 1e12);
+    tg_grad(tg_sum(tg_square(dx)), &x, 1, &again, 0);
+    IS(again, 0, 0);
+}
+
+/* ---- second derivatives that are zero everywhere --------------------------------------------- */
+
+/* g, = torch.autograd.grad(loss, x, create_graph=True); torch.autograd.grad(g.sum(), x) */
+static tg_tensor *second(tg_tensor *loss, tg_tensor *x)
+{
+    tg_tensor *dx = NULL, *again = NULL;
+    tg_grad(loss, &x, 1, &dx, .create_graph = true);
+    if (dx->requires_grad)
+        tg_grad(tg_sum(dx), &x, 1, &again, 0);
+    return again;
+}
+
+Test(op_corners, second_derivatives__of_finite_elements_stay_finite)
+{
+    tg_tensor *x = LEAF(INFINITY, 1, -2, 0), *zeros = tg_zeros(TG_F64, 4);
+    IS(second(tg_mse_loss(x, zeros), x), 0.5, 0.5, 0.5, 0.5);
+    IS(second(tg_mean(tg_square(x)), x), 0.5, 0.5, 0.5, 0.5);
+    IS(second(tg_sum(tg_square(tg_add(x, x))), x), 8, 8, 8, 8);
+    IS(second(tg_sum(tg_square(tg_relu(x))), x), 2, 2, 0, 0);
+    IS(second(tg_sum(tg_mul(x, tg_neg(x))), x), -2, -2, -2, -2);
+    IS(second(tg_huber_loss(x, zeros, 1.5), x), 0, 0.25, 0, 0.25);
+}
+
+/* There is none, or zeros, in PyTorch. */
+Test(op_corners, straight_functions__have_no_second_derivative)
+{
+    tg_tensor *x = LEAF(1, -2, 3), *two = tg_scalar(TG_F64, 2);
+    tg_tensor *const y[] = {tg_neg(x), tg_add(x, two), tg_sub(two, x), tg_mul(x, two),
+                            tg_div(x, two), tg_relu(x), tg_abs(x), tg_clamp(x, -1, 2),
+                            tg_maximum(x, two), tg_max_dim(x, false, 0),
+                            tg_leaky_relu_scalar(x, 0.1)};
+    for (size_t i = 0; i < sizeof y / sizeof *y; i++)
+        cr_expect_null(second(tg_sum(y[i]), x), "function number %d", (int)i);
+}
