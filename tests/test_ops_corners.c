@@ -365,3 +365,57 @@ Test(op_corners, straight_functions__have_no_second_derivative)
     for (size_t i = 0; i < sizeof y / sizeof *y; i++)
         cr_expect_null(second(tg_sum(y[i]), x), "function number %d", (int)i);
 }
+
+/* ---- whole numbers beyond 2^53 --------------------------------------------------------------- */
+
+Test(op_corners, whole_numbers__are_compared_exactly)
+{
+    const int64_t big = INT64_C(1) << 53; /* in a double, big + 1 is big */
+    static const struct {
+        int64_t a, b;
+    } pairs[] = {{1, 2},
+                 {INT64_C(1) << 53, (INT64_C(1) << 53) + 1},
+                 {INT64_MAX - 1, INT64_MAX},
+                 {INT64_MIN, INT64_MIN + 1},
+                 {-(INT64_C(1) << 53) - 1, -(INT64_C(1) << 53)}};
+    for (size_t i = 0; i < sizeof pairs / sizeof *pairs; i++) {
+        tg_tensor *x = I64(pairs[i].a, pairs[i].b, pairs[i].b), *y = I64(pairs[i].b);
+        IS(tg_eq(x, y), 0, 1, 1);
+        IS(tg_ne(x, y), 1, 0, 0);
+        IS(tg_lt(x, y), 1, 0, 0);
+        IS(tg_le(x, y), 1, 1, 1);
+        IS(tg_gt(x, y), 0, 0, 0);
+        IS(tg_ge(x, y), 0, 1, 1);
+        IS(tg_gt(y, x), 1, 0, 0);
+        IS(tg_argmax(x, 0, false), 1);
+    }
+    tg_tensor *ids = I64(big, big + 3, big + 1, big + 2), *places;
+    const tg_tensor *most = tg_topk(ids, 3, &places);
+    IS(places, 1, 3, 2);
+    for (int i = 0; i < 3; i++)
+        cr_expect_eq(((const int64_t *)most->data)[i], big + 3 - i);
+}
+
+/* Moved bit for bit: index_select, where, gather, cat of ids. */
+Test(op_corners, whole_numbers__are_moved_exactly)
+{
+    const int64_t odd = INT64_MAX - 2;
+    tg_tensor *ids = I64(1, odd), *last = I64(1), *none = I64(0);
+    const tg_tensor *const moved[] = {
+        tg_index_select(ids, 0, last), tg_gather(ids, 0, last), tg_where(last, I64(odd), none),
+        tg_where(none, none, I64(odd)), tg_narrow(tg_contiguous(tg_cat(0, none, ids)), 0, 2, 1)};
+    for (size_t i = 0; i < sizeof moved / sizeof *moved; i++)
+        cr_expect_eq(*(const int64_t *)moved[i]->data, odd, "%d", (int)i);
+}
+
+/* Of NaN only "not equal" holds. torch.ne(torch.tensor(nan), 1.), ... */
+Test(op_corners, comparisons__with_nan_are_false)
+{
+    tg_tensor *x = F32(NAN, 1, NAN), *y = F32(1, NAN, NAN);
+    IS(tg_eq(x, y), 0, 0, 0);
+    IS(tg_ne(x, y), 1, 1, 1);
+    IS(tg_lt(x, y), 0, 0, 0);
+    IS(tg_le(x, y), 0, 0, 0);
+    IS(tg_gt(x, y), 0, 0, 0);
+    IS(tg_ge(x, y), 0, 0, 0);
+}
