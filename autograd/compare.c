@@ -112,11 +112,11 @@ static tg_tensor *topk_forward(const tg_node *n)
 {
     const tg_tensor *x = n->in[0];
     const int64_t k = *(const int64_t *)n->attr;
-    const int last = x->shape.ndim - 1;
-    if (last < 0 || k < 0 || k > x->shape.size[last])
+    const int last = tg_axis(&x->shape, -1);
+    const int64_t size = tg_axis_size(&x->shape, last);
+    if (k < 0 || k > size || (k == 0 && x->shape.ndim == 0))
         return tg_reject(n, "%lld of %s: a last dimension of at least as many expected",
                          (long long)k, TG_TEXT(x->shape));
-    const int64_t size = x->shape.size[last];
     tg_shape shape = x->shape;
     shape.size[last] = k;
     tg_tensor *y = tg_result(n, TG_I64, shape);
@@ -150,10 +150,12 @@ tg_tensor *tg_argmax_at(const char *at, tg_tensor *x, int dim, bool keepdim)
 {
     if (!tg_usable(at, "argmax", x))
         return tg_error_tensor();
-    const int d = tg_dimension(&x->shape, dim);
+    const int d = tg_axis(&x->shape, dim);
     if (d < 0)
         return tg_misuse(at, "argmax", "dimension %d of %s", dim, TG_TEXT(x->shape));
     const int64_t one = 1;
+    if (x->shape.ndim == 0)
+        return tg_apply(at, &tg_op_topk, 1, &x, &one, sizeof one);
     tg_tensor *y = tg_transpose_at(at, x, d, -1);
     y = tg_apply(at, &tg_op_topk, 1, &y, &one, sizeof one);
     y = tg_transpose_at(at, y, d, -1);

@@ -64,8 +64,11 @@ tg_tensor *tg_layer_norm_at(const char *at, tg_tensor *x, tg_tensor *weight, tg_
 
 tg_tensor *tg_embedding_bag_at(const char *at, tg_tensor *weight, tg_tensor *index, bool mean)
 {
-    tg_tensor *rows = tg_embedding_at(at, weight, index);
-    return (mean ? tg_mean_dim_at : tg_sum_dim_at)(at, rows, false, TG_SHAPE(-2));
+    tg_tensor *sum = tg_sum_dim_at(at, tg_embedding_at(at, weight, index), false, TG_SHAPE(-2));
+    if (!mean || tg_is_error(sum))
+        return sum;
+    const int64_t size = index->shape.size[index->shape.ndim - 1]; /* of a bag; 0 is their mean */
+    return tg_div_scalar_at(at, sum, size > 0 ? (double)size : 1);
 }
 
 /* ---- losses ---------------------------------------------------------------------------------- */

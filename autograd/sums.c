@@ -146,10 +146,10 @@ static bool reduced_shape(const char *at, const char *op, const tg_tensor *x, tg
 {
     if (!tg_usable(at, op, x))
         return false;
-    bool valid = dims.ndim > 0 && dims.ndim <= x->shape.ndim, seen[TG_MAX_DIMS] = {false};
+    bool valid = dims.ndim > 0 && dims.ndim <= TG_MAX_DIMS, seen[TG_MAX_DIMS] = {false};
     *shape = x->shape;
     for (int i = 0; valid && i < dims.ndim; i++) {
-        const int d = tg_dimension(&x->shape, dims.size[i]);
+        const int d = tg_axis(&x->shape, dims.size[i]);
         valid = d >= 0 && !seen[d];
         if (valid) {
             seen[d] = true;
@@ -168,7 +168,7 @@ static tg_tensor *drop(const char *at, tg_tensor *y, bool keepdim, tg_shape dims
         return y;
     bool drops[TG_MAX_DIMS] = {false};
     for (int i = 0; i < dims.ndim; i++)
-        drops[tg_dimension(&y->shape, dims.size[i])] = true;
+        drops[tg_axis(&y->shape, dims.size[i])] = true;
     tg_shape shape = {.ndim = 0};
     for (int d = 0; d < y->shape.ndim; d++)
         if (!drops[d])
@@ -209,18 +209,18 @@ tg_tensor *tg_var_dim_at(const char *at, tg_tensor *x, bool keepdim, tg_shape di
     if (tg_is_error(sum))
         return sum;
     const double count = (double)tg_numel(x) / (double)tg_numel(mean);
-    return tg_div_scalar_at(at, sum, count - 1);
+    return tg_div_scalar_at(at, sum, count > 1 ? count - 1 : 0); /* NaN of fewer than two */
 }
 
 /* ---- exponentials ---------------------------------------------------------------------------- */
 
-/* The largest elements, which are subtracted before exp. The results do not depend on them, so they
- * take no gradient. */
+/* The largest elements, which are subtracted before exp; 0 where there are none. The results do not
+ * depend on them, so they take no gradient. */
 static tg_tensor *largest(const char *at, tg_tensor *x, tg_shape shape)
 {
     tg_tensor *most = NULL;
     tg_no_grad {
-        most = max_to(at, x, shape);
+        most = tg_numel(x) > 0 ? max_to(at, x, shape) : tg_zeros_at(at, x->dtype, shape);
     }
     return most;
 }

@@ -419,3 +419,90 @@ Test(op_corners, comparisons__with_nan_are_false)
     IS(tg_gt(x, y), 0, 0, 0);
     IS(tg_ge(x, y), 0, 0, 0);
 }
+
+/* ---- no elements, no dimensions -------------------------------------------------------------- */
+
+static void check_shape(const char *at, const char *call, const tg_tensor *t, tg_shape expected)
+{
+    char got[TG_SHAPE_TEXT], wanted[TG_SHAPE_TEXT];
+    cr_expect(tg_shape_equal(&t->shape, &expected), "%s: %s is %s, not %s", at, call,
+              tg_shape_format(&t->shape, got), tg_shape_format(&expected, wanted));
+}
+#define HAS_SHAPE(call, ...) check_shape(TG_HERE, #call, call, TG_SHAPE(__VA_ARGS__))
+
+Test(op_corners, reductions__over_no_elements)
+{
+    tg_tensor *none = tg_zeros(TG_F64, 0), *rows = tg_zeros(TG_F32, 2, 0);
+    const double inf = INFINITY;
+    /* torch.zeros(0).var(0), torch.zeros(2, 0).var(1), torch.ones(1).var(0), ... */
+    IS(tg_var_dim(none, false, 0), NAN);
+    IS(tg_var_dim(rows, false, 1), NAN, NAN);
+    IS(tg_var_dim(F64(1), false, 0), NAN);
+    IS(tg_logsumexp(none, false, 0), -inf);
+    IS(tg_logsumexp(rows, true, 1), -inf, -inf);
+    IS(tg_sum_dim(rows, false, 1), 0, 0);
+    IS(tg_mean_dim(rows, false, 1), NAN, NAN);
+    IS(tg_embedding_bag(tg_full(TG_F64, 3, 4, 1), tg_zeros(TG_I64, 2, 0), true), 0, 0);
+    HAS_SHAPE(tg_softmax(none, 0), 0);
+    HAS_SHAPE(tg_softmax(rows, 1), 2, 0);
+    HAS_SHAPE(tg_log_softmax(rows, -1), 2, 0);
+    HAS_SHAPE(tg_log_softmax(rows, 0), 2, 0);
+    HAS_SHAPE(tg_logsumexp(rows, false, 0), 0);
+    HAS_SHAPE(tg_var_dim(rows, false, 0), 0);
+    HAS_SHAPE(tg_max_dim(rows, true, 0), 1, 0);
+    HAS_SHAPE(tg_argmax(rows, 0, false), 0);
+    HAS_SHAPE(tg_topk(rows, 0, &(tg_tensor *){NULL}), 2, 0);
+    HAS_SHAPE(tg_layer_norm(rows, NULL, NULL, 1e-5), 2, 0);
+}
+
+/* torch.zeros(2, 0).amax(1), argmax(1) are errors as well. */
+Test(op_corners, reductions__that_choose_among_nothing_are_misuse)
+{
+    tg_set_misuse(TG_MISUSE_RETURN);
+    tg_tensor *rows = tg_zeros(TG_F32, 2, 0), *scalar = tg_scalar(TG_F64, 3);
+    cr_expect(tg_is_error(tg_max_dim(rows, false, 1)));
+    cr_expect(tg_is_error(tg_min_dim(rows, false, 1)));
+    cr_expect(tg_is_error(tg_argmax(rows, 1, false)));
+    cr_expect(tg_is_error(tg_topk(scalar, 2, &(tg_tensor *){NULL})));
+    cr_expect(tg_is_error(tg_topk(scalar, 0, &(tg_tensor *){NULL})));
+    cr_expect(tg_is_error(tg_gather(scalar, 0, I64(1))));
+    cr_expect(tg_is_error(tg_gather(tg_zeros(TG_F64, 2, 3), 0, tg_scalar(TG_I64, 0))));
+    cr_expect(tg_is_error(tg_index_select(scalar, 0, I64(0, 0))));
+    cr_expect(tg_is_error(tg_index_select(scalar, 1, I64(0))));
+}
+
+static void check_scalar(const char *at, const char *call, const tg_tensor *t, double expected)
+{
+    cr_expect(!tg_is_error(t), "%s: %s: %s", at, call, tg_last_error()->message);
+    check_shape(at, call, t, (tg_shape){.ndim = 0});
+    const double y = tg_item(t);
+    cr_expect(y == expected || (isnan(y) && isnan(expected)), "%s: %s is %g, not %g", at, call, y,
+              expected);
+}
+#define IS_SCALAR(call, expected) check_scalar(TG_HERE, #call, call, expected)
+
+/* x = torch.tensor(3.); x.sum(0), x.sum(-1), x.mean(0), ... */
+Test(op_corners, scalars__have_a_dimension_to_run_along)
+{
+    tg_tensor *x = tg_scalar(TG_F64, 3), *zero = tg_scalar(TG_I64, 0), *places;
+    for (int dim = -1; dim <= 0; dim++)
+        for (int keep = 0; keep < 2; keep++) {
+            IS_SCALAR(tg_sum_dim(x, keep, dim), 3);
+            IS_SCALAR(tg_mean_dim(x, keep, dim), 3);
+            IS_SCALAR(tg_max_dim(x, keep, dim), 3);
+            IS_SCALAR(tg_min_dim(x, keep, dim), 3);
+            IS_SCALAR(tg_var_dim(x, keep, dim), NAN);
+            IS_SCALAR(tg_logsumexp(x, keep, dim), 3);
+            IS_SCALAR(tg_softmax(x, dim), 1);
+            IS_SCALAR(tg_log_softmax(x, dim), 0);
+            IS_SCALAR(tg_argmax(x, dim, keep), 0);
+            IS_SCALAR(tg_gather(x, dim, zero), 3);
+            IS_SCALAR(tg_scatter_add(x, dim, zero, x), 6);
+            IS_SCALAR(tg_index_select(x, dim, I64(0)), 3);
+        }
+    IS_SCALAR(tg_topk(x, 1, &places), 3);
+    IS_SCALAR(places, 0);
+    IS(tg_gather(x, 0, I64(0, 0)), 3, 3);
+    IS_SCALAR(tg_gather(F64(1, 2), 0, tg_scalar(TG_I64, 1)), 2);
+    HAS_SHAPE(tg_index_select(F64(1, 2), 0, tg_scalar(TG_I64, 1)), 1);
+}

@@ -334,7 +334,8 @@ Test(op_shapes, misuse__of_sums_dropout_and_losses_is_named)
     REFUSED(tg_sum_to(x, 2, -1), "sum_to: [2, -1] does not broadcast to [2, 3]");
     REFUSED(tg_sum(IDS(1, 2)), "sum_to: i64");
     REFUSED(tg_sum_dim(x, true, 2), "sum_dim: dimensions [2] of [2, 3]");
-    REFUSED(tg_sum_dim(tg_scalar(TG_F64, 1), true, 0), "sum_dim: dimensions [0] of []");
+    REFUSED(tg_sum_dim(tg_scalar(TG_F64, 1), true, 1), "sum_dim: dimensions [1] of []");
+    REFUSED(tg_sum_dim(tg_scalar(TG_F64, 1), true, 0, -1), "sum_dim: dimensions [0, -1] of []");
     cr_expect(tg_is_error(tg_mean_dim(x, false, -3)), "mean_dim");
     tg_clear_error();
     REFUSED(tg_dropout(x, -0.1, true), "dropout: probability -0.1");
