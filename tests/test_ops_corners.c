@@ -506,3 +506,48 @@ Test(op_corners, scalars__have_a_dimension_to_run_along)
     IS_SCALAR(tg_gather(F64(1, 2), 0, tg_scalar(TG_I64, 1)), 2);
     HAS_SHAPE(tg_index_select(F64(1, 2), 0, tg_scalar(TG_I64, 1)), 1);
 }
+
+/* ---- nothing to reduce ----------------------------------------------------------------------- */
+
+/* y = x.sum(1, keepdim=True), x of (2, 1): torch.autograd.grad((2 * y + 5 * x).sum(), y) is 2. */
+static void check_own(const char *at, const char *call, tg_tensor *y, tg_tensor *x, double value)
+{
+    tg_tensor *dy = NULL;
+    cr_assert(y != x && !tg_is_error(y), "%s: %s is x itself", at, call);
+    tg_tensor *loss = tg_add(tg_mul_scalar(tg_sum(y), 2), tg_mul_scalar(tg_sum(x), 5));
+    tg_grad(loss, &y, 1, &dy, 0);
+    check(at, call, tg_reshape(dy, -1), tg_numel(y), (const double[]){2, 2}, 0);
+    tg_fill(x, 7);
+    cr_expect_eq(tg_get(tg_reshape(y, -1), 0), value, "%s: %s shares x's elements", at, call);
+}
+#define IS_OWN(call, x, value) check_own(TG_HERE, #call, call, x, value)
+
+/* (2, 1), each element `value` */
+static tg_tensor *columns(double value)
+{
+    return tg_requires_grad(tg_full(TG_F64, value, 2, 1));
+}
+
+static tg_tensor *number(double value)
+{
+    return tg_requires_grad(tg_scalar(TG_F64, value));
+}
+
+Test(op_corners, reductions__over_nothing_are_tensors_of_their_own)
+{
+    tg_tensor *x;
+    x = columns(3), IS_OWN(tg_sum_dim(x, true, 1), x, 3);
+    x = columns(3), IS_OWN(tg_sum_dim(x, false, -1), x, 3);
+    x = columns(3), IS_OWN(tg_sum_to(x, 2, 1), x, 3);
+    x = columns(3), IS_OWN(tg_mean_dim(x, true, 1), x, 3);
+    x = columns(3), IS_OWN(tg_max_dim(x, true, 1), x, 3);
+    x = columns(3), IS_OWN(tg_max_dim(x, false, 1), x, 3);
+    x = columns(3), IS_OWN(tg_min_dim(x, true, 1), x, 3);
+    x = columns(3), IS_OWN(tg_logsumexp(x, true, 1), x, 3);
+    x = number(3), IS_OWN(tg_sum(x), x, 3);
+    x = number(3), IS_OWN(tg_mean(x), x, 3);
+    x = number(3), IS_OWN(tg_sum_dim(x, true, 0), x, 3);
+    x = number(3), IS_OWN(tg_max_dim(x, true, 0), x, 3);
+    x = number(3), IS_OWN(tg_embedding_bag(tg_reshape(x, 1, 1), tg_zeros(TG_I64, 1, 1), false), x,
+                          3);
+}
