@@ -142,17 +142,22 @@ const tg_op tg_op_topk = {.name = "topk", .arity = 1, .forward = topk_forward};
 
 tg_tensor *tg_topk_at(const char *at, tg_tensor *x, int64_t k, tg_tensor **index)
 {
+    TG_FUNCTION("topk");
     *index = tg_apply(at, &tg_op_topk, 1, &x, &k, sizeof k);
     return tg_gather_at(at, x, -1, *index);
 }
 
 tg_tensor *tg_argmax_at(const char *at, tg_tensor *x, int dim, bool keepdim)
 {
+    TG_FUNCTION("argmax");
     if (!tg_usable(at, "argmax", x))
         return tg_error_tensor();
     const int d = tg_axis(&x->shape, dim);
     if (d < 0)
         return tg_misuse(at, "argmax", "dimension %d of %s", dim, TG_TEXT(x->shape));
+    if (tg_axis_size(&x->shape, d) == 0)
+        return tg_misuse(at, "argmax", "dimension %d of %s: of no elements there is no largest",
+                         dim, TG_TEXT(x->shape));
     const int64_t one = 1;
     if (x->shape.ndim == 0)
         return tg_apply(at, &tg_op_topk, 1, &x, &one, sizeof one);

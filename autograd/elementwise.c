@@ -191,6 +191,7 @@ static tg_tensor *number(const char *at, const tg_tensor *x, double value)
     }                                                                                              \
     tg_tensor *tg_##op##_scalar_at(const char *at, tg_tensor *a, double b)                         \
     {                                                                                              \
+        TG_FUNCTION(#op "_scalar");                                                                \
         return tg_##op##_at(at, a, number(at, a, b));                                              \
     }
 #include "tensor/elementwise.def"

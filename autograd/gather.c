@@ -116,6 +116,7 @@ tg_tensor *tg_scatter_add_at(const char *at, tg_tensor *x, int dim, tg_tensor *i
 
 tg_tensor *tg_index_select_at(const char *at, tg_tensor *x, int dim, tg_tensor *index)
 {
+    TG_FUNCTION("index_select");
     if (!tg_usable(at, "index_select", x) || !tg_usable(at, "index_select", index))
         return tg_error_tensor();
     const int d = tg_axis(&x->shape, dim);

@@ -131,6 +131,7 @@ static tg_tensor *max_to(const char *at, tg_tensor *x, tg_shape shape)
 
 tg_tensor *tg_sum_at(const char *at, tg_tensor *x)
 {
+    TG_FUNCTION("sum");
     return tg_sum_to_at(at, x, (tg_shape){.ndim = 0});
 }
 
@@ -144,6 +145,7 @@ static tg_tensor *divided(const char *at, tg_tensor *sum, const tg_tensor *x)
 
 tg_tensor *tg_mean_at(const char *at, tg_tensor *x)
 {
+    TG_FUNCTION("mean");
     return divided(at, tg_sum_at(at, x), x);
 }
 
@@ -187,6 +189,7 @@ static tg_tensor *drop(const char *at, tg_tensor *y, bool keepdim, tg_shape dims
 
 tg_tensor *tg_sum_dim_at(const char *at, tg_tensor *x, bool keepdim, tg_shape dims)
 {
+    TG_FUNCTION("sum_dim");
     tg_shape shape;
     if (!reduced_shape(at, "sum_dim", x, dims, &shape))
         return tg_error_tensor();
@@ -195,11 +198,13 @@ tg_tensor *tg_sum_dim_at(const char *at, tg_tensor *x, bool keepdim, tg_shape di
 
 tg_tensor *tg_mean_dim_at(const char *at, tg_tensor *x, bool keepdim, tg_shape dims)
 {
+    TG_FUNCTION("mean_dim");
     return divided(at, tg_sum_dim_at(at, x, keepdim, dims), x);
 }
 
 tg_tensor *tg_max_dim_at(const char *at, tg_tensor *x, bool keepdim, tg_shape dims)
 {
+    TG_FUNCTION("max_dim");
     tg_shape shape;
     if (!reduced_shape(at, "max_dim", x, dims, &shape))
         return tg_error_tensor();
@@ -208,11 +213,13 @@ tg_tensor *tg_max_dim_at(const char *at, tg_tensor *x, bool keepdim, tg_shape di
 
 tg_tensor *tg_min_dim_at(const char *at, tg_tensor *x, bool keepdim, tg_shape dims)
 {
+    TG_FUNCTION("min_dim");
     return tg_neg_at(at, tg_max_dim_at(at, tg_neg_at(at, x), keepdim, dims));
 }
 
 tg_tensor *tg_var_dim_at(const char *at, tg_tensor *x, bool keepdim, tg_shape dims)
 {
+    TG_FUNCTION("var_dim");
     tg_tensor *mean = tg_mean_dim_at(at, x, true, dims);
     tg_tensor *sum = tg_sum_dim_at(at, tg_squared_error_at(at, x, mean), keepdim, dims);
     if (tg_is_error(sum))
@@ -244,6 +251,7 @@ static tg_tensor *finite_or_zero(const char *at, tg_tensor *most)
 
 tg_tensor *tg_logsumexp_at(const char *at, tg_tensor *x, bool keepdim, tg_shape dims)
 {
+    TG_FUNCTION("logsumexp");
     tg_shape shape;
     if (!reduced_shape(at, "logsumexp", x, dims, &shape))
         return tg_error_tensor();
@@ -256,6 +264,7 @@ tg_tensor *tg_logsumexp_at(const char *at, tg_tensor *x, bool keepdim, tg_shape 
  * large offset of all. */
 tg_tensor *tg_log_softmax_at(const char *at, tg_tensor *x, int dim)
 {
+    TG_FUNCTION("log_softmax");
     tg_shape shape;
     if (!reduced_shape(at, "log_softmax", x, TG_SHAPE(dim), &shape))
         return tg_error_tensor();
@@ -265,6 +274,7 @@ tg_tensor *tg_log_softmax_at(const char *at, tg_tensor *x, int dim)
 
 tg_tensor *tg_softmax_at(const char *at, tg_tensor *x, int dim)
 {
+    TG_FUNCTION("softmax");
     tg_shape shape;
     if (!reduced_shape(at, "softmax", x, TG_SHAPE(dim), &shape))
         return tg_error_tensor();
