@@ -3,15 +3,24 @@
 
 /* ---- comparisons: a ~ b -> i64, 1 where true ------------------------------------------------- */
 
-typedef bool (*relation)(double a, double b);
+/* How two elements stand to each other. Whole numbers are compared as such: in a double, those
+ * beyond 2^53 would be equal to their neighbours. */
+enum { LESS = 1, EQUAL = 2, GREATER = 4, UNORDERED = 8 }; /* the last: one is NaN */
 
-/* Element i, row-major. */
-static double element(const tg_tensor *t, int64_t i)
+#define ORDER(a, b) ((a) < (b) ? LESS : (a) > (b) ? GREATER : (a) == (b) ? EQUAL : UNORDERED)
+
+/* Element i of a and element j of b, row-major; one dtype. */
+static int order(const tg_tensor *a, int64_t i, const tg_tensor *b, int64_t j)
 {
-    return tg_element(t, tg_element_offset(t, i));
+    i = tg_element_offset(a, i);
+    j = tg_element_offset(b, j);
+    if (a->dtype == TG_I64)
+        return ORDER(((const int64_t *)a->data)[i], ((const int64_t *)b->data)[j]);
+    const double x = tg_element(a, i), y = tg_element(b, j);
+    return ORDER(x, y);
 }
 
-static tg_tensor *compare(const tg_node *n, relation holds)
+static tg_tensor *compare(const tg_node *n, int orders)
 {
     tg_tensor *a = n->in[0], *b = n->in[1];
     tg_shape shape;
@@ -24,30 +33,27 @@ static tg_tensor *compare(const tg_node *n, relation holds)
     a = tg_expand_at(n->at, a, shape);
     b = tg_expand_at(n->at, b, shape);
     for (int64_t i = 0; !tg_is_error(y) && i < tg_numel(y); i++)
-        ((int64_t *)y->data)[i] = holds(element(a, i), element(b, i));
+        ((int64_t *)y->data)[i] = (order(a, i, b, i) & orders) != 0;
     return y;
 }
 
-#define COMPARISON(op, is_true)                                                                    \
-    static bool op##_holds(double a, double b)                                                     \
-    {                                                                                              \
-        return is_true;                                                                            \
-    }                                                                                              \
+/* True in any of the orders. */
+#define COMPARISON(op, orders)                                                                     \
     static tg_tensor *op##_forward(const tg_node *n)                                               \
     {                                                                                              \
-        return compare(n, op##_holds);                                                             \
+        return compare(n, orders);                                                                 \
     }                                                                                              \
     const tg_op tg_op_##op = {.name = #op, .arity = 2, .forward = op##_forward};                   \
     tg_tensor *tg_##op##_at(const char *at, tg_tensor *a, tg_tensor *b)                            \
     {                                                                                              \
         return tg_apply(at, &tg_op_##op, 2, (tg_tensor *[]){a, b}, NULL, 0);                       \
     }
-COMPARISON(eq, a == b)
-COMPARISON(ne, a != b)
-COMPARISON(lt, a < b)
-COMPARISON(le, a <= b)
-COMPARISON(gt, a > b)
-COMPARISON(ge, a >= b)
+COMPARISON(eq, EQUAL)
+COMPARISON(ne, LESS | GREATER | UNORDERED)
+COMPARISON(lt, LESS)
+COMPARISON(le, LESS | EQUAL)
+COMPARISON(gt, GREATER)
+COMPARISON(ge, GREATER | EQUAL)
 
 /* ---- where: condition ~ a ~ b -> a where the condition is not 0, else b ---------------------- */
 
@@ -94,21 +100,23 @@ tg_tensor *tg_where_at(const char *at, tg_tensor *condition, tg_tensor *a, tg_te
 /* Whether element i of x goes before element j: NaN first, as in PyTorch; then the earlier one. */
 static bool goes_before(const tg_tensor *x, int64_t i, int64_t j)
 {
-    const double a = element(x, i), b = element(x, j);
-    if (a != a || b != b)
-        return a != a && (b == b || i < j);
-    return a > b || (a == b && i < j);
+    switch (order(x, i, x, j)) {
+    case GREATER: return true;
+    case EQUAL: return i < j;
+    case LESS: return false;
+    default: return order(x, i, x, i) == UNORDERED && (i < j || order(x, j, x, j) == EQUAL);
+    }
 }
 
 static tg_tensor *topk_forward(const tg_node *n)
 {
     const tg_tensor *x = n->in[0];
     const int64_t k = *(const int64_t *)n->attr;
-    const int last = x->shape.ndim - 1;
-    if (last < 0 || k < 0 || k > x->shape.size[last])
+    const int last = tg_axis(&x->shape, -1);
+    const int64_t size = tg_axis_size(&x->shape, last);
+    if (k < 0 || k > size || (k == 0 && x->shape.ndim == 0))
         return tg_reject(n, "%lld of %s: a last dimension of at least as many expected",
                          (long long)k, TG_TEXT(x->shape));
-    const int64_t size = x->shape.size[last];
     tg_shape shape = x->shape;
     shape.size[last] = k;
     tg_tensor *y = tg_result(n, TG_I64, shape);
@@ -134,18 +142,25 @@ const tg_op tg_op_topk = {.name = "topk", .arity = 1, .forward = topk_forward};
 
 tg_tensor *tg_topk_at(const char *at, tg_tensor *x, int64_t k, tg_tensor **index)
 {
+    TG_FUNCTION("topk");
     *index = tg_apply(at, &tg_op_topk, 1, &x, &k, sizeof k);
     return tg_gather_at(at, x, -1, *index);
 }
 
 tg_tensor *tg_argmax_at(const char *at, tg_tensor *x, int dim, bool keepdim)
 {
+    TG_FUNCTION("argmax");
     if (!tg_usable(at, "argmax", x))
         return tg_error_tensor();
-    const int d = tg_dimension(&x->shape, dim);
+    const int d = tg_axis(&x->shape, dim);
     if (d < 0)
         return tg_misuse(at, "argmax", "dimension %d of %s", dim, TG_TEXT(x->shape));
+    if (tg_axis_size(&x->shape, d) == 0)
+        return tg_misuse(at, "argmax", "dimension %d of %s: of no elements there is no largest",
+                         dim, TG_TEXT(x->shape));
     const int64_t one = 1;
+    if (x->shape.ndim == 0)
+        return tg_apply(at, &tg_op_topk, 1, &x, &one, sizeof one);
     tg_tensor *y = tg_transpose_at(at, x, d, -1);
     y = tg_apply(at, &tg_op_topk, 1, &y, &one, sizeof one);
     y = tg_transpose_at(at, y, d, -1);

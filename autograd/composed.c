@@ -5,6 +5,7 @@
 
 tg_tensor *tg_clamp_at(const char *at, tg_tensor *x, double low, double high)
 {
+    TG_FUNCTION("clamp");
     return tg_clamp_max_scalar_at(at, tg_clamp_min_scalar_at(at, x, low), high);
 }
 
@@ -12,6 +13,7 @@ tg_tensor *tg_clamp_at(const char *at, tg_tensor *x, double low, double high)
 
 tg_tensor *tg_stack_at(const char *at, int dim, tg_tensor *const *x, int count)
 {
+    TG_FUNCTION("stack");
     if (count < 1)
         return tg_misuse(at, "stack", "no tensors; at least one expected");
     tg_tensor **part = tg_step_memory((size_t)count * sizeof *part);
@@ -22,6 +24,7 @@ tg_tensor *tg_stack_at(const char *at, int dim, tg_tensor *const *x, int count)
 
 int64_t tg_split_at(const char *at, tg_tensor *x, int dim, int64_t size, tg_tensor **part)
 {
+    TG_FUNCTION("split");
     if (!tg_usable(at, "split", x))
         return 0;
     const int d = tg_dimension(&x->shape, dim);
@@ -39,19 +42,10 @@ int64_t tg_split_at(const char *at, tg_tensor *x, int dim, int64_t size, tg_tens
 
 /* ---- normalisation --------------------------------------------------------------------------- */
 
-tg_tensor *tg_log_softmax_at(const char *at, tg_tensor *x, int dim)
-{
-    return tg_sub_at(at, x, tg_logsumexp_at(at, x, true, TG_SHAPE(dim)));
-}
-
-tg_tensor *tg_softmax_at(const char *at, tg_tensor *x, int dim)
-{
-    return tg_exp_at(at, tg_log_softmax_at(at, x, dim));
-}
-
 tg_tensor *tg_layer_norm_at(const char *at, tg_tensor *x, tg_tensor *weight, tg_tensor *bias,
                             double eps)
 {
+    TG_FUNCTION("layer_norm");
     if (!tg_usable(at, "layer_norm", x))
         return tg_error_tensor();
     const int last = x->shape.ndim - 1;
@@ -74,8 +68,16 @@ tg_tensor *tg_layer_norm_at(const char *at, tg_tensor *x, tg_tensor *weight, tg_
 
 tg_tensor *tg_embedding_bag_at(const char *at, tg_tensor *weight, tg_tensor *index, bool mean)
 {
-    tg_tensor *rows = tg_embedding_at(at, weight, index);
-    return (mean ? tg_mean_dim_at : tg_sum_dim_at)(at, rows, false, TG_SHAPE(-2));
+    TG_FUNCTION("embedding_bag");
+    if (!tg_usable(at, "embedding_bag", index))
+        return tg_error_tensor();
+    if (index->shape.ndim == 0)
+        return tg_misuse(at, "embedding_bag", "index []: (..., n) expected");
+    tg_tensor *sum = tg_sum_dim_at(at, tg_embedding_at(at, weight, index), false, TG_SHAPE(-2));
+    if (!mean || tg_is_error(sum))
+        return sum;
+    const int64_t size = index->shape.size[index->shape.ndim - 1]; /* of a bag; 0 is their mean */
+    return tg_div_scalar_at(at, sum, size > 0 ? (double)size : 1);
 }
 
 /* ---- losses ---------------------------------------------------------------------------------- */
@@ -94,6 +96,7 @@ static bool fits(const char *at, const char *op, const tg_tensor *x, const tg_te
 static tg_tensor *mean_loss(const char *at, const char *op, tg_tensor *x, tg_tensor *y,
                             tg_tensor *(*each)(const char *at, tg_tensor *x, tg_tensor *y))
 {
+    TG_FUNCTION(op);
     return fits(at, op, x, y) ? tg_mean_at(at, each(at, x, y)) : tg_error_tensor();
 }
 
@@ -119,6 +122,7 @@ tg_tensor *tg_l1_loss_at(const char *at, tg_tensor *x, tg_tensor *y)
 
 tg_tensor *tg_huber_loss_at(const char *at, tg_tensor *x, tg_tensor *y, double delta)
 {
+    TG_FUNCTION("huber_loss");
     if (!fits(at, "huber_loss", x, y))
         return tg_error_tensor();
     return tg_mean_at(at, tg_huber_scalar_at(at, tg_sub_at(at, x, y), delta));
@@ -136,6 +140,7 @@ tg_tensor *tg_bpr_loss_at(const char *at, tg_tensor *positive, tg_tensor *negati
 
 tg_tensor *tg_cross_entropy_at(const char *at, tg_tensor *x, tg_tensor *target)
 {
+    TG_FUNCTION("cross_entropy");
     if (!tg_usable(at, "cross_entropy", x) || !tg_usable(at, "cross_entropy", target))
         return tg_error_tensor();
     if (x->shape.ndim != 2 || target->shape.ndim != 1 || target->dtype != TG_I64 ||

@@ -13,8 +13,8 @@ static bool is_floating(const tg_node *n, int i)
 
 /* ---- derivatives ----------------------------------------------------------------------------- */
 
-/* partial(g, operands, y) = g * a derivative of a row: an op, so that there are second orders. y is
- * the row's value, which derivatives may use: no gradient goes through it, since the second
+/* partial(g, operands, y) = g times a derivative of a row: an op, so that there are second orders.
+ * y is the row's value, which derivatives may use: no gradient goes through it, since the second
  * derivatives are those of the whole. */
 typedef struct partial_attr {
     int row;
@@ -22,18 +22,26 @@ typedef struct partial_attr {
 } partial_attr;
 
 /* The formulas as they are written in the table. */
-#define UNARY(op, value, yx, yxx, low, high) {#value, #yx, "", #yxx, "", ""},
-#define BINARY(op, value, ya, yb, yaa, yab, ybb, low, high) {#value, #ya, #yb, #yaa, #yab, #ybb},
+#define UNARY(op, value, gx, gxx, low, high) {#value, #gx, "", #gxx, "", ""},
+#define BINARY(op, value, ga, gb, gaa, gab, gbb, low, high) {#value, #ga, #gb, #gaa, #gab, #gbb},
 static const char *const formulas[TG_ROWS][TG_MAPS] = {
 #include "tensor/elementwise.def"
 };
 #undef UNARY
 #undef BINARY
 
-/* No operand, and no value, stands in it: they are the small letters of a formula. */
-static bool is_constant(const partial_attr *p)
+/* The derivatives of the derivatives with respect to either operand; TG_VALUE: there is none. */
+static const tg_map_kind further[TG_MAPS][2] = {[TG_DA] = {TG_DAA, TG_DAB},
+                                                [TG_DB] = {TG_DAB, TG_DBB}};
+
+/* Whether the formula has a gradient with respect to operand i. If not, the operand must not seem
+ * to have one of zeros: multiplied with an infinite derivative they would be NaN. */
+static bool varies_with(const partial_attr *p, int i)
 {
-    return strpbrk(formulas[p->row][p->kind], "abxy") == NULL;
+    const tg_map_kind next = further[p->kind][i];
+    if (next == TG_VALUE)
+        return strpbrk(formulas[p->row][p->kind], "abxy") != NULL; /* operands, and the value */
+    return strcmp(formulas[p->row][next], "0") != 0;
 }
 
 /* Whether the derivatives that are wanted read operand i, or the value (i is nin). */
@@ -61,24 +69,19 @@ static tg_tensor *partial(const char *at, partial_attr p, tg_tensor *g, tg_tenso
 
 static void partial_backward(const tg_node *n, tg_tensor *h, tg_tensor **dx)
 {
-    static const tg_map_kind further[TG_MAPS][2] = {[TG_DA] = {TG_DAA, TG_DAB},
-                                                    [TG_DB] = {TG_DAB, TG_DBB}};
     const partial_attr p = *(const partial_attr *)n->attr;
     const int count = n->nin - 2;
     tg_tensor *g = n->in[0], **operand = n->in + 1, *y = n->in[n->nin - 1];
     if (tg_needs_grad(n, 0))
         dx[0] = partial(n->at, p, h, operand, count, y);
-    const tg_map_kind *second = further[p.kind];
-    for (int i = 1; i <= count; i++) {
-        if (!tg_needs_grad(n, i))
+    for (int i = 0; i < count; i++) {
+        const partial_attr next = {p.row, further[p.kind][i]};
+        if (!tg_needs_grad(n, 1 + i))
             continue;
-        const partial_attr next = {p.row, second[i - 1]};
-        if (is_constant(&p))
-            dx[i] = tg_zeros_at(n->at, h->dtype, h->shape);
-        else if (next.kind == TG_VALUE)
-            dx[i] = tg_reject(n, "third derivatives of elementwise ops are not there");
+        if (next.kind == TG_VALUE)
+            dx[1 + i] = tg_reject(n, "third derivatives of elementwise ops are not there");
         else
-            dx[i] = partial(n->at, next, tg_mul_at(n->at, h, g), operand, count, y);
+            dx[1 + i] = partial(n->at, next, tg_mul_at(n->at, h, g), operand, count, y);
     }
 }
 
@@ -90,11 +93,20 @@ static const tg_op tg_op_partial = {
     .saves = TG_SAVES(0) | TG_SAVES(1) | TG_SAVES(2) | TG_SAVES(3),
 };
 
+/* x itself, or another header for it where it requires a gradient. */
+static tg_tensor *constant(tg_tensor *x)
+{
+    return x->requires_grad ? tg_tensor_alias(x) : x;
+}
+
 static tg_tensor *partial(const char *at, partial_attr p, tg_tensor *g, tg_tensor **operand,
                           int count, tg_tensor *y)
 {
-    tg_tensor *in[4] = {g, operand[0], count > 1 ? operand[1] : NULL};
-    in[1 + count] = y->requires_grad && tg_grad_enabled() ? tg_tensor_alias(y) : y;
+    const bool recorded = tg_grad_enabled();
+    tg_tensor *in[4] = {g};
+    for (int i = 0; i < count; i++)
+        in[1 + i] = recorded && !varies_with(&p, i) ? constant(operand[i]) : operand[i];
+    in[1 + count] = recorded ? constant(y) : y;
     return tg_apply(at, &tg_op_partial, 2 + count, in, &p, sizeof p);
 }
 
@@ -179,6 +191,7 @@ static tg_tensor *number(const char *at, const tg_tensor *x, double value)
     }                                                                                              \
     tg_tensor *tg_##op##_scalar_at(const char *at, tg_tensor *a, double b)                         \
     {                                                                                              \
+        TG_FUNCTION(#op "_scalar");                                                                \
         return tg_##op##_at(at, a, number(at, a, b));                                              \
     }
 #include "tensor/elementwise.def"

@@ -5,8 +5,9 @@
  * at most those of x. */
 static int checked_dimension(const tg_node *n, const tg_tensor *x, const tg_tensor *index)
 {
-    const int dim = tg_dimension(&x->shape, *(const int *)n->attr);
-    bool fits = dim >= 0 && index->shape.ndim == x->shape.ndim && index->dtype == TG_I64;
+    const int dim = tg_axis(&x->shape, *(const int *)n->attr);
+    bool fits = dim >= 0 && index->dtype == TG_I64 &&
+                (index->shape.ndim == x->shape.ndim || (index->shape.ndim + x->shape.ndim == 1));
     for (int d = 0; fits && d < x->shape.ndim; d++)
         fits = d == dim || index->shape.size[d] <= x->shape.size[d];
     if (!fits) {
@@ -22,7 +23,7 @@ static bool indices_fit(const tg_node *n, const tg_tensor *x, int dim, const tg_
 {
     for (int64_t i = 0; i < tg_numel(index); i++) {
         const int64_t k = ((const int64_t *)index->data)[tg_element_offset(index, i)];
-        if (k < 0 || k >= x->shape.size[dim]) {
+        if (k < 0 || k >= tg_axis_size(&x->shape, dim)) {
             tg_reject(n, "index %lld of dimension %d of %s", (long long)k, dim, TG_TEXT(x->shape));
             return false;
         }
@@ -33,7 +34,8 @@ static bool indices_fit(const tg_node *n, const tg_tensor *x, int dim, const tg_
 /* Where element i of index points to in x: at its own place, but in dimension dim at its value. */
 static int64_t pointed_offset(const tg_tensor *x, int dim, const tg_tensor *index, int64_t i)
 {
-    int64_t offset = ((const int64_t *)index->data)[tg_element_offset(index, i)] * x->stride[dim];
+    const int64_t k = ((const int64_t *)index->data)[tg_element_offset(index, i)];
+    int64_t offset = x->shape.ndim > 0 ? k * x->stride[dim] : 0;
     for (int d = index->shape.ndim - 1; d >= 0; d--) {
         if (d != dim)
             offset += i % index->shape.size[d] * x->stride[d];
@@ -114,16 +116,17 @@ tg_tensor *tg_scatter_add_at(const char *at, tg_tensor *x, int dim, tg_tensor *i
 
 tg_tensor *tg_index_select_at(const char *at, tg_tensor *x, int dim, tg_tensor *index)
 {
+    TG_FUNCTION("index_select");
     if (!tg_usable(at, "index_select", x) || !tg_usable(at, "index_select", index))
         return tg_error_tensor();
-    const int d = tg_dimension(&x->shape, dim);
-    if (d < 0 || index->shape.ndim != 1)
+    const int d = tg_axis(&x->shape, dim);
+    if (d < 0 || index->shape.ndim > 1)
         return tg_misuse(at, "index_select", "dimension %d of %s with index %s: (n) expected", dim,
                          TG_TEXT(x->shape), TG_TEXT(index->shape));
     tg_shape shape = x->shape, along = {.ndim = x->shape.ndim};
     for (int i = 0; i < along.ndim; i++)
         along.size[i] = 1;
-    shape.size[d] = along.size[d] = index->shape.size[0];
+    shape.size[d] = along.size[d] = tg_numel(index);
     index = tg_reshape_at(at, index, along);
     return tg_gather_at(at, x, d, tg_expand_at(at, index, shape));
 }

@@ -31,6 +31,18 @@ static inline int tg_dimension(const tg_shape *shape, int64_t dim)
     return dim >= 0 && dim < shape->ndim ? (int)dim : -1;
 }
 
+/* The same for ops that run along a dimension: a tensor without any is to them one of a single
+ * element, as in PyTorch. size[0] of its shape means nothing then: ask tg_axis_size. */
+static inline int tg_axis(const tg_shape *shape, int64_t dim)
+{
+    return shape->ndim > 0 ? tg_dimension(shape, dim) : dim == 0 || dim == -1 ? 0 : -1;
+}
+
+static inline int64_t tg_axis_size(const tg_shape *shape, int axis)
+{
+    return shape->ndim > 0 ? shape->size[axis] : 1;
+}
+
 /* Node number i of this thread's tape, for the benchmark; NULL past the end. */
 const tg_node *tg_tape_node(int64_t i);
 

@@ -3,8 +3,9 @@
  *
  * Names and meaning are PyTorch's. Shapes stand behind each op; `...` is any number of dimensions,
  * `~` shapes that broadcast: aligned at the right, sizes equal or 1 or missing. Negative dims
- * count from the end. Operands have one floating dtype unless said otherwise. Misuse (a shape,
- * dtype or index that does not fit) is reported with the caller's line: see tensor/error.h.
+ * count from the end; reductions and gather take a scalar () for (1). Operands have one floating
+ * dtype unless said otherwise. Misuse (a shape, dtype or index that does not fit) is reported with
+ * the caller's line: see tensor/error.h.
  */
 #ifndef TG_AUTOGRAD_OPS_H
 #define TG_AUTOGRAD_OPS_H
@@ -82,7 +83,7 @@ tg_tensor *tg_linear_at(const char *at, tg_tensor *x, tg_tensor *w, tg_tensor *b
 #define tg_embedding(weight, index) tg_embedding_at(TG_HERE, weight, index)
 tg_tensor *tg_embedding_at(const char *at, tg_tensor *weight, tg_tensor *index);
 
-/* The sum or mean of the rows of each bag: (rows, dim), (..., n) i64 -> (..., dim). */
+/* The sum or mean of the rows of each bag: (rows, dim), (..., n) i64 -> (..., dim); 0 for n = 0. */
 #define tg_embedding_bag(weight, index, mean) tg_embedding_bag_at(TG_HERE, weight, index, mean)
 tg_tensor *tg_embedding_bag_at(const char *at, tg_tensor *weight, tg_tensor *index, bool mean);
 
@@ -178,10 +179,10 @@ void tg_add_scaled_at(const char *at, tg_tensor *t, double factor, tg_tensor *x)
  * tg_sum_dim(x, true, 0, -1) is (1, b, 1). */
 #define tg_sum_dim(x, keepdim, ...) tg_sum_dim_at(TG_HERE, x, keepdim, TG_SHAPE(__VA_ARGS__))
 #define tg_mean_dim(x, keepdim, ...) tg_mean_dim_at(TG_HERE, x, keepdim, TG_SHAPE(__VA_ARGS__))
-/* Equal ones share the gradient; NaN wins. */
+/* Equal ones share the gradient. NaN wins, before and behind numbers, and has the gradient. */
 #define tg_max_dim(x, keepdim, ...) tg_max_dim_at(TG_HERE, x, keepdim, TG_SHAPE(__VA_ARGS__))
 #define tg_min_dim(x, keepdim, ...) tg_min_dim_at(TG_HERE, x, keepdim, TG_SHAPE(__VA_ARGS__))
-/* sum of (x - mean)^2 / (count - 1) */
+/* sum of (x - mean)^2 / (count - 1); NaN of fewer than two */
 #define tg_var_dim(x, keepdim, ...) tg_var_dim_at(TG_HERE, x, keepdim, TG_SHAPE(__VA_ARGS__))
 /* log of the sum of exp(x), without overflow */
 #define tg_logsumexp(x, keepdim, ...) tg_logsumexp_at(TG_HERE, x, keepdim, TG_SHAPE(__VA_ARGS__))

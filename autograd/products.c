@@ -124,6 +124,7 @@ TG_DEFINE_OP(linear, TG_VARIADIC, TG_SAVES(0) | TG_SAVES(1));
 
 tg_tensor *tg_linear_at(const char *at, tg_tensor *x, tg_tensor *w, tg_tensor *b)
 {
+    TG_FUNCTION("linear");
     const int nin = b ? 3 : 2;
     if (!tg_usable(at, "linear", x) || !tg_usable(at, "linear", w))
         return tg_error_tensor();

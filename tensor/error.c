@@ -9,6 +9,7 @@
 static _Thread_local struct {
     tg_error error;
     tg_misuse_mode mode;
+    const char *function; /* that is made of ops and runs; the outermost one, or NULL */
 } local;
 
 const tg_error *tg_last_error(void)
@@ -26,10 +27,25 @@ void tg_set_misuse(tg_misuse_mode mode)
     local.mode = mode;
 }
 
+bool tg_function_begin(const char *name)
+{
+    const bool is_outermost = !local.function;
+    if (is_outermost)
+        local.function = name;
+    return is_outermost;
+}
+
+void tg_function_end(const bool *is_outermost)
+{
+    if (*is_outermost)
+        local.function = NULL;
+}
+
 tg_tensor *tg_misuse(const char *at, const char *op, const char *format, ...)
 {
     tg_error error = {.status = TG_EMISUSE};
-    const int head = snprintf(error.message, sizeof error.message, "%s: %s: ", at, op);
+    const char *name = local.function ? local.function : op;
+    const int head = snprintf(error.message, sizeof error.message, "%s: %s: ", at, name);
     if (head >= 0 && (size_t)head < sizeof error.message) {
         va_list list;
         va_start(list, format);

@@ -104,6 +104,37 @@ static bool is_right(const op_sample *s, int operand, fault f)
 
 /* ---- what must come of it -------------------------------------------------------------------- */
 
+/* Ops that other functions are another name for. */
+static const char *const other_names[][2] = {
+    {"permute", "transpose"}, {"permute", "t"},       {"transpose", "t"},
+    {"permute", "squeeze"},   {"permute", "unsqueeze"}, {"narrow", "select"},
+    {"view", "reshape"},      {"contiguous", "reshape"},
+};
+
+/* Whether tg_NAME( or tg_NAME_at( stands in the call. */
+static bool is_written(const char *call, const char *name, size_t length)
+{
+    for (const char *p = call; (p = strstr(p, "tg_")); p += 3)
+        if (strncmp(p + 3, name, length) == 0 &&
+            (p[3 + length] == '(' || strncmp(p + 3 + length, "_at(", 4) == 0))
+            return true;
+    return false;
+}
+
+/* The message names a function that stands in the call: "softmax" of tg_softmax(x[0], -1), not an
+ * op that softmax is made of. What there is no memory for may be inside of an op. */
+static void expect_name(const char *call, const char *message)
+{
+    const char *name = strstr(message, ": ");
+    const size_t length = name ? strcspn(name + 2, ":") : 0;
+    bool found = strstr(message, ": no memory for ") || (name && is_written(call, name + 2, length));
+    for (size_t i = 0; name && !found && i < sizeof other_names / sizeof *other_names; i++)
+        found = strlen(other_names[i][0]) == length &&
+                strncmp(name + 2, other_names[i][0], length) == 0 &&
+                is_written(call, other_names[i][1], strlen(other_names[i][1]));
+    cr_expect(found, "%s: the message names what is not written there: %s", call, message);
+}
+
 static void expect_message(const op_sample *s, const char *what)
 {
     const tg_error *error = tg_last_error();
@@ -111,6 +142,7 @@ static void expect_message(const op_sample *s, const char *what)
     cr_expect_not_null(strstr(error->message, ".def:"), /* where the call stands */
                        "%s, %s: the message does not name the caller's line: %s", s->call, what,
                        error->message);
+    expect_name(s->call, error->message);
 }
 
 /* What an op accepts has the gradients of its operands' shapes. */
@@ -193,6 +225,27 @@ Test(misuse, operands__of_every_op_are_named_or_have_gradients)
     }
 }
 
+/* So that what is checked of samples is checked of all functions of ops.h. */
+Test(misuse, functions__of_ops_h_have_samples)
+{
+    static const char *const none[] = {"add_scaled", "split", NULL}; /* they give no tensor */
+    char line[256], name[64];
+    FILE *header = fopen("autograd/ops.h", "r");
+    int functions = 0;
+    cr_assert_not_null(header);
+    while (fgets(line, sizeof line, header)) {
+        if (sscanf(line, "#define tg_%63[a-z0-9_](", name) != 1 || is_one_of(name, none))
+            continue;
+        functions++;
+        bool found = false;
+        for (int i = 0; i < op_call_count && !found; i++)
+            found = is_written(op_samples[i].call, name, strlen(name));
+        cr_expect(found, "tg_%s stands in no call of tests/op_samples.def", name);
+    }
+    fclose(header);
+    cr_expect_gt(functions, 80);
+}
+
 /* ---- indices --------------------------------------------------------------------------------- */
 
 Test(misuse, indices__of_every_op_are_named)
@@ -234,6 +287,7 @@ static void expect_named(const tg_tensor *y, const char *call, int64_t number)
     cr_expect_eq(tg_last_error()->status, TG_EMISUSE, "%s of %lld", call, (long long)number);
     cr_expect_not_null(strstr(tg_last_error()->message, "test_misuse.c:"), "%s: %s", call,
                        tg_last_error()->message);
+    expect_name(call, tg_last_error()->message);
     tg_clear_error();
 }
 #define NAMED(call) expect_named(call, #call, n)

@@ -184,7 +184,7 @@ Test(op_shapes, sum_to__undoes_broadcasting)
     IS(tg_sum_to(tg_t(x), 2), TG_SHAPE(2), 3, 12);
     IS(tg_sum_to(tg_expand(x, 4, 2, 3), 2, 3), TG_SHAPE(2, 3), 0, 4, 8, 12, 16, 20);
     IS(tg_sum_to(COUNT(0, 0, 2), 2), TG_SHAPE(2), 0, 0);
-    cr_expect_eq(tg_sum_to(x, 2, 3), x);
+    IS(tg_sum_to(x, 2, 3), TG_SHAPE(2, 3), 0, 1, 2, 3, 4, 5);
 }
 
 Test(op_shapes, sums_and_means__of_all_or_one_dimension)
@@ -332,9 +332,10 @@ Test(op_shapes, misuse__of_sums_dropout_and_losses_is_named)
     REFUSED(tg_sum_to(x, 2), "sum_to: [2] does not broadcast to [2, 3]");
     REFUSED(tg_sum_to(x, 2, 2, 3), "sum_to: [2, 2, 3] does not broadcast to [2, 3]");
     REFUSED(tg_sum_to(x, 2, -1), "sum_to: [2, -1] does not broadcast to [2, 3]");
-    REFUSED(tg_sum(IDS(1, 2)), "sum_to: i64");
+    REFUSED(tg_sum(IDS(1, 2)), "sum: i64");
     REFUSED(tg_sum_dim(x, true, 2), "sum_dim: dimensions [2] of [2, 3]");
-    REFUSED(tg_sum_dim(tg_scalar(TG_F64, 1), true, 0), "sum_dim: dimensions [0] of []");
+    REFUSED(tg_sum_dim(tg_scalar(TG_F64, 1), true, 1), "sum_dim: dimensions [1] of []");
+    REFUSED(tg_sum_dim(tg_scalar(TG_F64, 1), true, 0, -1), "sum_dim: dimensions [0, -1] of []");
     cr_expect(tg_is_error(tg_mean_dim(x, false, -3)), "mean_dim");
     tg_clear_error();
     REFUSED(tg_dropout(x, -0.1, true), "dropout: probability -0.1");
@@ -351,6 +352,33 @@ Test(op_shapes, misuse__of_sums_dropout_and_losses_is_named)
     cr_expect(tg_is_error(tg_mse_loss(x, single)), "mse_loss of two dtypes");
     tg_clear_error();
     cr_expect(tg_is_error(tg_bce_with_logits_loss(x, single)), "bce_with_logits_loss, two dtypes");
+}
+
+/* Not by the ops that they are made of. */
+Test(op_shapes, misuse__of_functions_is_named)
+{
+    tg_set_misuse(TG_MISUSE_RETURN);
+    tg_tensor *x = COUNT(0, 2, 3), *whole = IDS(1, 2), *table = COUNT(0, 4, 2), *places;
+    REFUSED(tg_softmax(whole, 0), "softmax: i64; f32 or f64 expected");
+    REFUSED(tg_log_softmax(x, 2), "log_softmax: dimensions [2] of [2, 3]");
+    REFUSED(tg_mean_dim(x, false, -3), "mean_dim: dimensions [-3] of [2, 3]");
+    REFUSED(tg_mean(whole), "mean: i64; f32 or f64 expected");
+    REFUSED(tg_var_dim(whole, true, 0), "var_dim: i64");
+    REFUSED(tg_min_dim(whole, true, 0), "min_dim: operand 0 is i64");
+    REFUSED(tg_max_dim(COUNT(0, 2, 0), true, 1), "max_dim: [2, 0] to [2, 1]: of no elements");
+    REFUSED(tg_argmax(COUNT(0, 2, 0), 1, true), "argmax: dimension 1 of [2, 0]: of no elements");
+    REFUSED(tg_topk(x, 4, &places), "topk: 4 of [2, 3]");
+    REFUSED(tg_index_select(x, 1, IDS(3)), "index_select: index 3 of dimension 1 of [2, 3]");
+    REFUSED(tg_clamp(whole, 0, 1), "clamp: operand 0 is i64");
+    REFUSED(tg_mul_scalar(whole, 2), "mul_scalar: operand 0 is i64");
+    REFUSED(tg_embedding_bag(table, tg_scalar(TG_I64, 1), true), "embedding_bag: index []");
+    REFUSED(tg_embedding_bag(table, tg_full(TG_I64, 4, 1, 1), true), "embedding_bag: index 4 at");
+    REFUSED(tg_cross_entropy(x, IDS(0, -100)), "cross_entropy: index -100 of dimension 1");
+    REFUSED(tg_layer_norm(whole, NULL, NULL, 1e-5), "layer_norm: i64");
+    REFUSED(tg_mse_loss(whole, whole), "mse_loss: operand 0 is i64");
+    REFUSED(tg_stack(0, x, table), "stack: f64 [1, 2, 3] and f64 [1, 4, 2]");
+    REFUSED(tg_sum(tg_sum_dim(x, true, 5)), "sum_dim: dimensions [5] of [2, 3]"); /* the first */
+    REFUSED(tg_neg(whole), "neg: operand 0 is i64"); /* no name is left behind */
 }
 
 Test(op_shapes, misuse__of_elementwise_ops_is_named)

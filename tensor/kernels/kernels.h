@@ -28,7 +28,7 @@ enum {
 #undef UNARY
 #undef BINARY
 
-/* What a row computes: its value, or g times one of its derivatives. */
+/* What a row computes: its value, or from g, the gradient of that, g times a derivative. */
 typedef enum tg_map_kind { TG_VALUE, TG_DA, TG_DB, TG_DAA, TG_DAB, TG_DBB, TG_MAPS } tg_map_kind;
 
 /* out[i] = f(in[0][i], in[1][i], ...) for i < n */
