@@ -46,8 +46,9 @@ static char *end_at_mark(char *s, char mark, int length)
     return next;
 }
 
-/* Take the quotes off the field at `s`, which begins with one; *wrong where its end is missing. */
-static char *end_at_quote(char *s, bool *wrong)
+/* Take the quotes off the field at `s`, which begins with one; *wrong where its end, or the mark
+ * behind it, is missing. */
+static char *end_at_quote(char *s, char mark, bool *wrong)
 {
     char *to = s, *from = s + 1;
     for (; *from && !(from[0] == '"' && from[1] != '"'); from++) {
@@ -55,9 +56,14 @@ static char *end_at_quote(char *s, bool *wrong)
         *to++ = *from;
     }
     char *next = *from ? skip_blanks(from + 1) : from;
-    *wrong = !*from || (*next && *next != ',');
+    *wrong = !*from || (*next && *next != mark);
     *to = '\0';
-    return *next == ',' ? next + 1 : NULL;
+    return *next == mark ? next + 1 : NULL;
+}
+
+static char *end_at_mark_or_quote(char *s, char mark, bool *wrong)
+{
+    return *s == '"' ? end_at_quote(s, mark, wrong) : end_at_mark(s, mark, 1);
 }
 
 int tg_fields(tg_separator kind, char *line, char **field, int room)
@@ -65,8 +71,7 @@ int tg_fields(tg_separator kind, char *line, char **field, int room)
     int count = 0;
     bool wrong = false;
     for (char *s = line; s && !wrong; count++) {
-        if (kind != TG_TABS)
-            s = skip_blanks(s);
+        s = kind == TG_TABS ? s + strspn(s, " ") : skip_blanks(s);
         if (count == room)
             return count + 1;
         field[count] = s;
@@ -74,8 +79,8 @@ int tg_fields(tg_separator kind, char *line, char **field, int room)
             : kind == TG_TABS                ? end_at_mark(s, '\t', 1)
             : kind == TG_COLONS              ? end_at_mark(s, ':', 2)
             : kind == TG_BARS                ? end_at_mark(s, '|', 1)
-            : *s == '"'                      ? end_at_quote(s, &wrong)
-                                             : end_at_mark(s, ',', 1);
+            : kind == TG_SEMICOLONS          ? end_at_mark_or_quote(s, ';', &wrong)
+                                             : end_at_mark_or_quote(s, ',', &wrong);
     }
     return wrong ? 0 : count;
 }

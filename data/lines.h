@@ -52,11 +52,21 @@ typedef enum tg_separator {
     TG_COLONS, /* "::" */
     TG_BARS,   /* | */
     TG_COMMAS, /* a field may be quoted: "a, ""b""" is a, "b" */
+    TG_SEMICOLONS, /* the same with semicolons */
 } tg_separator;
 
 /* Cut a line into fields, in place, without the blanks around them. Gives their number, room + 1
  * for any more than there is room for, and 0 where a quoted field does not end as it should. */
 int tg_fields(tg_separator kind, char *line, char **field, int room);
+
+/* The place of the column that a header calls by one of the names, " movie book ", or -1. Names are
+ * compared in small letters, without _-. and blanks, and without what follows a colon. "id", "no"
+ * and the like may stand behind a name, and which has one counts before which has none; *again
+ * becomes another field with as good a claim, or -1. */
+int tg_header_find(const char *names, char *const *field, int fields, int *again);
+
+/* Names of items in headers, for tg_header_find. */
+extern const char tg_item_names[];
 
 /* A decimal number: false where the field is none. What is too large becomes infinite. */
 bool tg_field_number(const char *field, double *value);

@@ -8,9 +8,10 @@
  *
  * Formats, told apart by the first line:
  *
- *     u.data        196 <tab> 242 <tab> 3 <tab> 881250949      (also any white space)
+ *     u.data        196 <tab> 242 <tab> 3 <tab> 881250949      (or any white space without tabs)
  *     ratings.dat   1::1193::5::978300760
- *     ratings.csv   userId,movieId,rating,timestamp            (with this header or without)
+ *     ratings.csv   userId,movieId,rating,timestamp            (or semicolons; with a header or
+ *                                                               without)
  *     ml.inter      user_id:token <tab> item_id:token <tab> rating:float <tab> timestamp:float
  *
  * A header says which fields are user, item, rating and perhaps timestamp, in any order, by the

@@ -30,75 +30,36 @@ static bool is_digit(char c)
 
 /* ---- the first line -------------------------------------------------------------------------- */
 
-static tg_separator separator_of(const char *line)
+static int count_of(const char *line, char c)
 {
-    return strchr(line, '\t') && strstr(line, ":token") ? TG_TABS
-           : strstr(line, "::")                         ? TG_COLONS
-           : strchr(line, ',')                          ? TG_COMMAS
-                                                        : TG_BLANKS;
+    int count = 0;
+    for (; *line; line++)
+        count += *line == c;
+    return count;
 }
 
-/* What headers call the columns, without what may follow a name of a user or an item. */
+/* Tabs where they cut the line into fields enough: an id between them may hold blanks. */
+static tg_separator separator_of(const char *line, int needed)
+{
+    const int commas = count_of(line, ','), semicolons = count_of(line, ';');
+    return count_of(line, '\t') >= needed - 1            ? TG_TABS
+           : strstr(line, "::")                          ? TG_COLONS
+           : semicolons > commas && semicolons >= needed - 1 ? TG_SEMICOLONS
+           : commas                                      ? TG_COMMAS
+                                                         : TG_BLANKS;
+}
+
+/* What headers call the columns. */
 static const char *const known_names[COLUMNS] = {
-    [TG_USER] = " user u customer client consumer buyer shopper member account person reviewer "
-                "rater reader viewer listener player visitor subscriber student learner profile "
-                "username ",
-    [TG_ITEM] = " item i movie film book isbn product asin parentasin sku artist album song track "
-                "music anime manga game app show series episode video article news story paper "
-                "course joke recipe dish food beer wine restaurant business place poi venue hotel ",
-    [TG_RATING] = " rating ratings r score stars star rate grade overall vote preference value "
-                  "weight bookrating movierating userrating reviewrating ratingvalue ratingscore ",
+    [TG_USER] = (" user u customer client consumer buyer shopper member account person reviewer "
+                 "rater reader viewer listener player visitor subscriber student learner profile "
+                 "username "),
+    [TG_ITEM] = tg_item_names,
+    [TG_RATING] = (" rating ratings r score stars star rate grade overall vote preference value "
+                   "weight bookrating movierating userrating reviewrating ratingvalue "
+                   "ratingscore "),
     [TG_TIMESTAMP] = " timestamp time ts t unixtime unixtimestamp unixreviewtime ratingtimestamp ",
 };
-static const char *const id_endings[] = {"id", "idx", "index", "key", "code", "no", "number"};
-
-static bool is_in_list(const char *list, const char *word)
-{
-    const size_t length = strlen(word);
-    for (const char *at = list; length && (at = strstr(at, word)); at++)
-        if (at[-1] == ' ' && at[length] == ' ')
-            return true;
-    return false;
-}
-
-/* The small letters and digits of a header's name, up to its type: "userid" of "User_ID:token". */
-enum { NAME = 32 };
-static void simplify_name(const char *field, char name[NAME])
-{
-    size_t n = 0;
-    for (; *field && *field != ':' && n + 1 < NAME; field++) {
-        const char c = (char)(*field >= 'A' && *field <= 'Z' ? *field + ('a' - 'A') : *field);
-        if ((c >= 'a' && c <= 'z') || is_digit(c))
-            name[n++] = c;
-        else if (c != '_' && c != '-' && c != ' ' && c != '.')
-            n = NAME; /* what holds anything else is no such name */
-    }
-    name[n < NAME ? n : 0] = '\0';
-}
-
-/* The column that a header's field names, or -1; *is_id where it says so, as "userId" does. */
-static int column_named(const char *field, bool *is_id)
-{
-    char name[NAME];
-    simplify_name(field, name);
-    *is_id = false;
-    for (int c = 0; c < COLUMNS; c++)
-        if (is_in_list(known_names[c], name))
-            return c;
-    const size_t length = strlen(name);
-    for (size_t e = 0; e < sizeof id_endings / sizeof *id_endings; e++) {
-        const size_t base = length - strlen(id_endings[e]);
-        if (strlen(id_endings[e]) >= length || strcmp(name + base, id_endings[e]) != 0)
-            continue;
-        char stem[NAME] = "";
-        memcpy(stem, name, base);
-        *is_id = true;
-        for (int c = TG_USER; c <= TG_ITEM; c++)
-            if (is_in_list(known_names[c], stem))
-                return c;
-    }
-    return -1;
-}
 
 /* Names where there could be numbers. */
 static bool has_number(char *const *field, int fields)
@@ -109,26 +70,16 @@ static bool has_number(char *const *field, int fields)
     return false;
 }
 
-/* Where the header has each column. Of several fields for a user or an item that which is called an
- * id counts: "movieId" beside "title". */
+/* Where the header has each column, and another field with as good a claim: or -1. */
 typedef struct header {
-    int place[COLUMNS]; /* among the fields, or -1 */
-    int again[COLUMNS]; /* another field with as good a claim, or -1 */
-    bool is_id[COLUMNS];
+    int place[COLUMNS], again[COLUMNS];
 } header;
 
 static header read_header(char *const *field, int fields)
 {
-    header h = {.place = {-1, -1, -1, -1}, .again = {-1, -1, -1, -1}};
-    for (int i = 0; i < fields; i++) {
-        bool is_id;
-        const int c = column_named(field[i], &is_id);
-        if (c < 0 || (h.place[c] >= 0 && h.is_id[c] && !is_id))
-            continue;
-        h.again[c] = h.place[c] >= 0 && h.is_id[c] == is_id ? i : -1;
-        h.place[c] = h.again[c] >= 0 ? h.place[c] : i;
-        h.is_id[c] = is_id;
-    }
+    header h;
+    for (int c = 0; c < COLUMNS; c++)
+        h.place[c] = tg_header_find(known_names[c], field, fields, &h.again[c]);
     return h;
 }
 
@@ -159,6 +110,13 @@ static tg_status refuse_header(reader *r, const header *h, char *const *field, i
                           positions);
 }
 
+static bool ends_as_id(const char *name)
+{
+    const size_t length = strcspn(name, ":");
+    return length >= 2 && (name[length - 1] == 'd' || name[length - 1] == 'D') &&
+           (name[length - 2] == 'i' || name[length - 2] == 'I');
+}
+
 /* Whether the first line is a header; then r->place is as it says. One that cannot be understood is
  * refused: reading by position what has names may take items for users, without a sign of it. */
 static tg_status take_header(reader *r, char *const *field, int fields, bool *is_header)
@@ -169,7 +127,7 @@ static tg_status take_header(reader *r, char *const *field, int fields, bool *is
     for (int c = 0; c < needed; c++) {
         is_whole = is_whole && h.place[c] >= 0;
         is_clear = is_clear && h.again[c] < 0;
-        is_named = is_named || h.is_id[c] || (h.place[c] >= 0 && h.place[c] != c);
+        is_named = is_named || (h.place[c] >= 0 && (h.place[c] != c || ends_as_id(field[c])));
     }
     r->by_name = is_whole && is_clear;
     /* Pairs are any two texts: what makes a header of them is a name of an id, or one in a place
@@ -278,7 +236,7 @@ static tg_status read_lines(reader *r)
     char *line, *field[MAX_FIELDS];
     tg_status status;
     for (bool first = true; (status = tg_lines_next(r->in, &line)) == TG_OK && line;) {
-        r->kind = first ? separator_of(line) : r->kind;
+        r->kind = first ? separator_of(line, r->pairs ? 2 : 3) : r->kind;
         const int found = tg_fields(r->kind, line, field, MAX_FIELDS);
         const int fields = found > MAX_FIELDS && r->pairs ? MAX_FIELDS : found;
         bool is_header = false;

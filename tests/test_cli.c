@@ -522,3 +522,27 @@ Test(cli, interrupt__saves_and_exits_with_130, .timeout = 120)
     write_text("pairs", "100 1\n");
     cr_expect_eq(ncf("predict --load m pairs"), 0, "%s", err);
 }
+
+/* In the first epoch nothing is complete, and the model that was there stays. */
+Test(cli, interrupt__in_the_first_epoch_saves_nothing, .timeout = 120)
+{
+    write_text("m", "what was there");
+    char *arguments[] = {program, "--epochs", "1", "--model", "ncf", "--factors", "256",
+                         "--batch-size", "32", "--save", "m", NULL};
+    const pid_t child = start(NULL, arguments);
+    do {
+        nap();
+        if (access("err", R_OK) == 0)
+            read_text("err", err);
+    } while (!strstr(err, "\nepoch "));
+    kill(child, SIGINT);
+    int status;
+    cr_assert_eq(waitpid(child, &status, 0), child);
+    cr_assert(WIFEXITED(status));
+    cr_expect_eq(WEXITSTATUS(status), 130);
+    read_text("err", err);
+    EXPECT_PARTS(err, "ncf: interrupted in epoch 1 of 1; no epoch is complete: nothing is saved\n");
+    char text[1 << 16];
+    read_text("m", text);
+    cr_expect_str_eq(text, "what was there");
+}

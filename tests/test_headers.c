@@ -55,9 +55,9 @@ static const char *const ratings_called[] = {"rating", "Rating", "score", "stars
                                              "overall", "rate", "weight", "rating:float"};
 static const char *const times_called[] = {"timestamp", "time", "TS", "unixReviewTime",
                                            "timestamp:float"};
-enum { STYLES = 4 };
+enum { STYLES = 6 };
 static const struct { const char *separator, *quote; } style[STYLES] = {
-    {",", ""}, {",", "\""}, {"\t", ""}, {"::", ""}};
+    {",", ""}, {",", "\""}, {";", ""}, {";", "\""}, {"\t", ""}, {"::", ""}};
 
 /* A header and a line of user u1, item i7, rating 2.5, time 9 and a field x, in a drawn order. */
 static void make_file(tg_rng *rng, char *text)
@@ -73,11 +73,11 @@ static void make_file(tg_rng *rng, char *text)
         order[i] = order[j];
         order[j] = old;
     }
-    bool has_blank = false; /* which would end a name */
+    bool has_colon = false;
     for (int i = 0; i < FIELDS; i++)
-        has_blank = has_blank || strchr(name[i], ' ') || strchr(name[i], ':');
-    if (has_blank && s >= 2)
-        s -= 2;
+        has_colon = has_colon || strchr(name[i], ':');
+    if (has_colon && s == STYLES - 1)
+        s = 0;
     *text = '\0';
     for (int line = 0; line < 2; line++)
         for (int i = 0; i < FIELDS; i++)
@@ -124,6 +124,33 @@ Test(header, a_first_column_without_name__is_left_out)
     forget(&f);
 }
 
+/* ---- separators ------------------------------------------------------------------------------ */
+
+/* Between tabs, commas and semicolons an id may hold blanks, and a field may be empty. */
+Test(header, ids_with_blanks__are_whole_between_other_separators)
+{
+    static const char *const texts[] = {"1\tItem 102\t4\n2\tItem 103\t5\n",
+                                        " 1 \t Item 102 \t 4\n2\tItem 103\t5\n",
+                                        "1,Item 102,4\n2,Item 103,5\n",
+                                        "1;Item 102;4\n2;Item 103;5\n",
+                                        "1;\"Item 102\";\"4\"\n2;Item 103;5\n",
+                                        "1::Item 102::4\n2::Item 103::5\n"};
+    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
+        file f = read_text(texts[i], false);
+        cr_assert_eq(f.status, TG_OK, "%s", tg_last_error()->message);
+        cr_expect_str_eq(tg_ids_name(&f.items, 0), "Item 102", "%s", texts[i]);
+        cr_expect_eq(*(float *)tg_dataset_rows(&f.rows, TG_RATING), 4);
+        forget(&f);
+    }
+    file f = read_text("1\tItem 102\n2\tItem 103\n", true);
+    cr_expect_str_eq(tg_ids_name(&f.items, 1), "Item 103");
+    forget(&f);
+    f = read_text("1\t\t4\t979098440\n", false);
+    cr_expect_eq(f.status, TG_EFORMAT);
+    cr_expect_not_null(strstr(tg_last_error()->message, ":1: item id is empty"));
+    forget(&f);
+}
+
 /* ---- what is refused ------------------------------------------------------------------------- */
 
 typedef struct refusal {
@@ -152,7 +179,7 @@ Test(header, what_is_not_understood__is_refused)
                            "rating 'c'"},
         {"id,user_id,novel,rating\n1,2,3,4\n", ":1: a header with no item id; by position"},
         {"user item rated\n1 2 3\n", ":1: a header with no rating"},
-        {"user\titem\n1\t2\n", ":1: a header with no rating; by position user id 'user', item id "
+        {"user item\n1 2\n", ":1: a header with no rating; by position user id 'user', item id "
                                "'item';"},
         {"one\n1\n", ":1: a header with no user id; by position user id 'one';"},
         {"user,item,book,rating\n1,2,3,4\n", ":1: a header with 'item' and 'book' for the item id"},

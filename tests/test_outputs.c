@@ -19,6 +19,7 @@ static void make_files(void)
     cr_assert_eq(ncf("train --data r " SMALL "--save m"), 0, "%s", err);
     cr_assert_eq(ncf("train --data r --model gmf " SMALL "--save g"), 0, "%s", err);
     cr_assert_eq(ncf("train --data r --model mlp " SMALL "--save l"), 0, "%s", err);
+    write_text("pairs", "100 1\n100 2\n101 3\n");
     cr_assert_eq(system("mkdir old other && cp r t n m g l old && ln -s ../r other/link && ln r hard"),
                  0);
 }
@@ -54,6 +55,12 @@ Test(outputs, an_input__is_refused)
         {"train --data r --save x --checkpoint x", "--checkpoint x: the file of --save"},
         {"train --data r --save x --log ./x", "--log ./x: the file of --save"},
         {"train --data r --checkpoint x --log other/../x", "the file of --checkpoint"},
+        {"train --data - --save r <r", "--save r: the file of --data"},
+        {"train --data - --log r <r", "--log r: the file of --data"},
+        {"train --data r --titles - --save t <t", "--save t: the file of --titles"},
+        {"report --load m --test - --out r <r", "--out r: the file of --test"},
+        {"train --data r --save -", "need the name of a file"},
+        {"train --data r --log -", "need the name of a file"},
         {"plot --load m --out m", "--out m: the file of --load; expected another one; see ncf plot"},
         {"plot --load m --out ./m --what embeddings", "--out ./m: the file of --load"},
         {"report --load m --out m", "--out m: the file of --load"},
@@ -77,9 +84,9 @@ Test(outputs, after_a_failure__the_old_file_is_whole)
 {
     static const char *const failing[] = {
         "plot --load n --out old/m", "plot --load m --what embeddings --min-ratings 1000 --out old/m",
-        "report --load m --test n --out old/m", "report --load m --user 7 --out old/m",
+        "report --load m --test t --out old/m", "report --load m --user 7 --out old/m",
         "report --load m --test nowhere --out old/m", "export --load r --out old/m",
-        "train --data n --save old/m", "train --data r --titles n --save old/m"};
+        "train --data t --save old/m", "train --data r --titles n --save old/m"};
     for (size_t i = 0; i < sizeof failing / sizeof *failing; i++) {
         cr_expect_eq(ncf("%s", failing[i]), 1, "ncf %s: %s", failing[i], err);
         expect_old_files(failing[i]);
@@ -144,7 +151,6 @@ Test(outputs, a_checkpoint__names_none)
 Test(outputs, divergence_in_the_last_step__is_an_error)
 {
     int saved = 0, diverged = 0;
-    write_text("pairs", "100 1\n100 2\n101 3\n");
     for (int power = 0; power <= 30; power++)
         for (int adam = 0; adam < 2; adam++) {
             remove("x");

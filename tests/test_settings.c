@@ -61,6 +61,26 @@ Test(settings, zero__that_is_no_default_comes_back)
     cr_expect_not_null(strstr(err, " --seed 0"), "%s", err);
 }
 
+/* Words come back from a checkpoint as they were, and a shell takes what is printed for the same. */
+Test(settings, any_file_name__is_one_word)
+{
+    static const char *const names[] = {"it's", "a b", "it's `touch hacked` $HOME \\ \"q\".csv", "'",
+                                        "''", "a'b'c", "\\"};
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        char kept[4096], command[9000], quoted[512] = "'";
+        for (const char *c = names[i]; *c; c++)
+            sprintf(quoted + strlen(quoted), *c == '\'' ? "'\\%c'" : "%c", *c);
+        strcat(quoted, "'");
+        write_ratings(names[i]);
+        cr_assert_eq(ncf("train --data %s " SMALL "--checkpoint c --save m", quoted), 0, "%s", err);
+        cr_assert_eq(ncf("train --checkpoint c --resume --epochs 3"), 0, "%s: %s", names[i], err);
+        read_settings("m", kept, sizeof kept);
+        snprintf(command, sizeof command, "'%s' train %s --quiet >out 2>err", program, kept);
+        cr_expect_eq(system(command), 0, "%s", command);
+        cr_expect_neq(system("test -e hacked"), 0);
+    }
+}
+
 /* What a preset turns on may be turned off again, also for what goes on from its checkpoint. */
 Test(settings, preset__patience_can_be_turned_off)
 {

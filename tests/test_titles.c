@@ -105,3 +105,39 @@ Test(titles, mistakes__are_named_with_their_line)
     cr_expect_eq(titles_read("/nowhere/x", &items, &titles, &genres), TG_EIO);
     cr_expect_not_null(strstr(tg_last_error()->message, "/nowhere/x: No such file"));
 }
+
+/* ---- headers --------------------------------------------------------------------------------- */
+
+Test(titles, header__names_the_columns_in_any_order)
+{
+    static const char *const same[] = {
+        "movieId,title,genres\n1,Toy Story,Comedy\n2,Heat,Crime\n",
+        "genres,title,movie_id\nComedy,Toy Story,1\nCrime,Heat,2\n",
+        ",movieId,title,genres\n0,1,Toy Story,Comedy\n1,2,Heat,Crime\n",
+        "book_id,goodreads_book_id,authors,title,category\n1,77,x,Toy Story,Comedy\n"
+        "2,78,y,Heat,Crime\n",
+        "id,url,product-name,asin,Genre\n7,h,Toy Story,1,Comedy\n8,h,Heat,2,Crime\n",
+        "name\titemID\tgenre\nToy Story\t1\tComedy\nHeat\t2\tCrime\n",
+        "item_id:token\tmovie_title:token_seq\trelease_year:token\tgenre:token_seq\n"
+        "1\tToy Story\t1995\tComedy\n2\tHeat\t1995\tCrime\n"};
+    for (size_t i = 0; i < sizeof same / sizeof *same; i++)
+        expect_texts(same[i], (const char *[]){"Toy Story", "", "Heat", "Comedy", "", "Crime"});
+    expect_texts("title,movieId\nToy Story,1\nHeat,2\n",
+                 (const char *[]){"Toy Story", "", "Heat", "", "", ""});
+}
+
+Test(titles, header__that_is_not_understood_is_refused)
+{
+    static const struct { const char *text, *message; } refused[] = {
+        {"movieId,imdbId,tmdbId\n1,114709,862\n", ":1: a header with no title; expected names as "
+                                                  "movieId, title, genres, or no header"},
+        {"key_of_it,title\n1,Toy Story\n", ":1: a header with no item id"},
+        {"movieId,title,name\n1,Toy Story,x\n", ":1: a header with more than one title"},
+        {"book,movie,title\n1,2,Toy Story\n", ":1: a header with more than one item id"}};
+    for (size_t i = 0; i < sizeof refused / sizeof *refused; i++) {
+        cr_expect_eq(read_titles(refused[i].text), TG_EFORMAT, "%s", refused[i].text);
+        cr_expect_not_null(strstr(tg_last_error()->message, refused[i].message), "%s",
+                           tg_last_error()->message);
+        cr_expect_null(titles);
+    }
+}

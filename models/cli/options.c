@@ -175,11 +175,12 @@ static bool parse_words(parser *p, int argc, char **argv)
 
 /* ---- files ----------------------------------------------------------------------------------- */
 
-/* The name of a file that is read or written; NULL for none and for "-". */
+/* The name of a file that is read or written, or NULL; standard input may be a file as well. */
 static const char *file_of(const option *o, option_kind kind)
 {
     const char *name = o->kind == kind ? *(const char **)o->value : NULL;
-    return name && strcmp(name, "-") != 0 ? name : NULL;
+    const bool is_standard = name && strcmp(name, "-") == 0;
+    return !is_standard ? name : kind == OPTION_INPUT ? "/dev/stdin" : NULL;
 }
 
 /* An output that is another file of the command as well would end that one. An exit status. */
@@ -333,17 +334,32 @@ static bool is_off(const option *o)
     return false;
 }
 
+/* The word in quotes in which a shell takes everything as it is; a quote in it stands outside of
+ * them, as '\\''. Gives the length, as snprintf does. */
+static size_t format_quoted(const char *word, char *text, size_t size)
+{
+    size_t n = (size_t)snprintf(text, size, "'");
+    for (; *word; word++)
+        n += (size_t)snprintf(n < size ? text + n : NULL, n < size ? size - n : 0,
+                              *word == '\'' ? "'\\%c'" : "%c", *word);
+    return n + (size_t)snprintf(n < size ? text + n : NULL, n < size ? size - n : 0, "'");
+}
+
 /* " --name value"; nothing for an option that is off. Gives the length, as snprintf does. */
 static size_t format_option(const option *o, char *text, size_t size)
 {
     char number[32];
     if (is_off(o))
         return 0;
+    size_t n = (size_t)snprintf(text, size, " %s%s", dashes(o), o->name);
     if (o->kind == OPTION_FLAG)
-        return (size_t)snprintf(text, size, " %s%s", dashes(o), o->name);
+        return n;
     const char *value = format_value(o, number, sizeof number);
-    const char *quote = is_plain(value) ? "" : strchr(value, '\'') ? "\"" : "'";
-    return (size_t)snprintf(text, size, " %s%s %s%s%s", dashes(o), o->name, quote, value, quote);
+    n += (size_t)snprintf(n < size ? text + n : NULL, n < size ? size - n : 0, " ");
+    char *end = n < size ? text + n : NULL;
+    const size_t room = n < size ? size - n : 0;
+    return n + (is_plain(value) ? (size_t)snprintf(end, room, "%s", value)
+                                : format_quoted(value, end, room));
 }
 
 char *format_settings(const usage *u, int count)
@@ -357,17 +373,22 @@ char *format_settings(const usage *u, int count)
     return words;
 }
 
+/* As a shell reads them: parts in quotes of either kind, and \\c for any character c, are joined. */
 char *settings_next(char **rest)
 {
-    char *word = *rest + strspn(*rest, " ");
-    if (!*word)
+    char *from = *rest + strspn(*rest, " "), *word = from, *to = from, quote = '\0';
+    if (!*from)
         return NULL;
-    const char quote[] = {*word, '\0'};
-    const bool is_quoted = *word == '\'' || *word == '"';
-    word += is_quoted;
-    *rest = word + strcspn(word, is_quoted ? quote : " ");
-    if (**rest)
-        *(*rest)++ = '\0';
+    for (; *from && (quote || *from != ' '); from++) {
+        if (quote ? *from == quote : *from == '\'' || *from == '"')
+            quote = quote ? '\0' : *from;
+        else if (!quote && *from == '\\' && from[1])
+            *to++ = *++from;
+        else
+            *to++ = *from;
+    }
+    *rest = from + (*from != '\0');
+    *to = '\0';
     return word;
 }
 

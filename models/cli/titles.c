@@ -3,15 +3,18 @@
 #include <stdlib.h>
 #include <string.h>
 
+enum { ITEM, TITLE, GENRES, COLUMNS };
+
 typedef struct reader {
     tg_lines *in;
     tg_separator kind;
+    int place[COLUMNS]; /* of a column among the fields, or -1 */
     const tg_ids *items;
     char **titles, **genres; /* (items->count) */
 } reader;
 
 /* The flags of u.item, from field FLAG on (MovieLens 100K, u.genre). */
-enum { FLAG = 5, FLAGS = 19, MAX_FIELDS = FLAG + FLAGS };
+enum { FLAG = 5, FLAGS = 19, MAX_FIELDS = 64 };
 static const char *const flag_name[FLAGS] = {
     "unknown",   "Action",      "Adventure", "Animation", "Children's", "Comedy",  "Crime",
     "Documentary", "Drama",     "Fantasy",   "Film-Noir", "Horror",     "Musical", "Mystery",
@@ -60,10 +63,35 @@ static tg_separator separator_of(const char *line)
                               : TG_COMMAS;
 }
 
-/* Names where an item and its title could be: "movieId,title,genres". */
-static bool is_header(const reader *r, char *const *field, int fields)
+static const char title_names[] = " title name movietitle moviename filmtitle filmname booktitle "
+                                  "bookname itemtitle itemname producttitle productname songtitle "
+                                  "songname trackname artistname albumtitle gamename animename ";
+static const char genre_names[] = " genre genres category categories ";
+
+/* Whether the first line is a header, in which names stand that say which field is which; one that
+ * names the item or the title alone is refused. */
+static tg_status take_header(reader *r, char *const *field, int fields, bool *is_header)
 {
-    return fields >= 2 && tg_ids_find(r->items, field[0]) < 0 && strstr(field[1], "title");
+    int again[COLUMNS], place[COLUMNS];
+    *is_header = false;
+    for (int i = 0; i < fields; i++)
+        if (tg_ids_find(r->items, field[i]) >= 0 || (*field[i] >= '0' && *field[i] <= '9'))
+            return TG_OK;
+    place[ITEM] = tg_header_find(tg_item_names, field, fields, &again[ITEM]);
+    place[TITLE] = tg_header_find(title_names, field, fields, &again[TITLE]);
+    place[GENRES] = tg_header_find(genre_names, field, fields, &again[GENRES]);
+    if (place[ITEM] < 0 && place[TITLE] < 0)
+        return TG_OK;
+    *is_header = true;
+    for (int c = ITEM; c <= TITLE; c++)
+        if (place[c] < 0 || again[c] >= 0) {
+            r->in->expected = "names as movieId, title, genres, or no header";
+            return tg_lines_wrong(r->in, "a header with %s %s",
+                                  place[c] < 0 ? "no" : "more than one",
+                                  c == ITEM ? "item id" : "title");
+        }
+    memcpy(r->place, place, sizeof place);
+    return TG_OK;
 }
 
 /* The names of the flags that are set, with | between, into text. */
@@ -78,22 +106,24 @@ static void join_flags(char *const *flag, char *text)
 
 static const char *genres_of(const reader *r, char *const *field, int fields, char *text)
 {
+    const int place = r->place[GENRES];
     if (r->kind == TG_BARS && fields >= FLAG + FLAGS)
         return join_flags(field + FLAG, text), text;
-    if (r->kind == TG_BARS || fields < 3 || strcmp(field[2], "(no genres listed)") == 0)
+    if (r->kind == TG_BARS || place < 0 || place >= fields ||
+        strcmp(field[place], "(no genres listed)") == 0)
         return "";
-    return field[2];
+    return field[place];
 }
 
 static tg_status read_line(reader *r, char *const *field, int fields)
 {
     char flags[FLAGS * 16];
-    if (fields < 2)
+    if (fields < 2 || fields <= r->place[ITEM] || fields <= r->place[TITLE])
         return tg_lines_wrong_number(r->in, fields, "");
-    const int64_t item = tg_ids_find(r->items, field[0]);
+    const int64_t item = tg_ids_find(r->items, field[r->place[ITEM]]);
     if (item < 0)
         return TG_OK;
-    const tg_status status = set_text(&r->titles[item], field[1]);
+    const tg_status status = set_text(&r->titles[item], field[r->place[TITLE]]);
     if (status != TG_OK)
         return status;
     return set_text(&r->genres[item], genres_of(r, field, fields, flags));
@@ -107,11 +137,12 @@ static tg_status read_lines(reader *r)
         r->kind = first ? separator_of(line) : r->kind;
         const int found = tg_fields(r->kind, line, field, MAX_FIELDS);
         const int fields = found > MAX_FIELDS ? MAX_FIELDS : found;
-        const bool header = first && is_header(r, field, fields);
+        bool is_header = false;
+        if (first)
+            status = take_header(r, field, fields, &is_header);
         first = false;
-        if (header)
-            continue;
-        status = read_line(r, field, fields);
+        if (status == TG_OK && !is_header)
+            status = read_line(r, field, fields);
         if (status != TG_OK)
             return status;
     }
@@ -154,6 +185,7 @@ tg_status titles_read(const char *path, const tg_ids *items, char ***titles, cha
 {
     reader r = {.items = items,
                 .in = tg_lines_open(path, "lines of item, title and possibly genres"),
+                .place = {ITEM, TITLE, GENRES},
                 .titles = new_texts(items->count),
                 .genres = new_texts(items->count)};
     const tg_status status =

@@ -8,8 +8,9 @@
  *     movies.csv    movieId,title,genres                            (with this header or without)
  *     plain         1 <tab> Toy Story (1995) <tab> Animation|Children's|Comedy
  *
- * The fields are item, title and genres in this order; the genres may be missing, others are left
- * out; those of u.item are the 19 flags behind five fields. A line that is not UTF-8 is Latin-1, as
+ * The fields are item, title and genres in this order, or as a header says that names item (as
+ * ratings.h has it), title (or name, bookTitle, ...) and perhaps genres; a header without the first
+ * or the second is refused. The genres may be missing, others are left out; those of u.item are the 19 flags behind five fields. A line that is not UTF-8 is Latin-1, as
  * MovieLens' are, and becomes UTF-8.
  */
 #ifndef NCF_TITLES_H

@@ -117,8 +117,12 @@ static int load_titles(training *t)
     recommender *r = &t->r;
     if (!t->set->titles || r->titles)
         return EXIT_DONE;
-    const tg_status status = titles_read(t->set->titles, &r->items, &r->titles, &r->genres);
-    return status == TG_OK ? EXIT_DONE : say_last_error();
+    if (titles_read(t->set->titles, &r->items, &r->titles, &r->genres) != TG_OK)
+        return say_last_error();
+    if (!t->set->plan.quiet)
+        fprintf(stderr, "%s: titles of %lld of the %lld items\n", t->set->titles,
+                (long long)titles_known(r->titles, r->items.count), (long long)r->items.count);
+    return EXIT_DONE;
 }
 
 /* The second training of --refit. */
@@ -178,7 +182,7 @@ static void tear_down(training *t)
 
 static int save(const training *t)
 {
-    if (!t->set->save || t->trainer.has_diverged)
+    if (!t->set->save || t->trainer.has_diverged || !t->trainer.is_of_use)
         return EXIT_DONE;
     if (recommender_save(&t->r, t->set->save) != TG_OK)
         return say_last_error();
@@ -307,6 +311,7 @@ static int run_folds(const train_settings *set, int64_t folds)
         measures of = {{0}};
         one.data.fold = fold;
         printf("fold %lld of %lld\n", (long long)fold, (long long)folds);
+        fflush(stdout);
         status = run_once(&one, &of);
         for (int i = 0; i < MEASURES; i++) {
             sum[i] += of.value[i];

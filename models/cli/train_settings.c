@@ -68,8 +68,15 @@ static bool is_standard_input(const data_options *o)
     return false;
 }
 
+static bool is_stream(const char *path)
+{
+    return path && strcmp(path, "-") == 0;
+}
+
 static int check_settings(train_settings *s)
 {
+    if (is_stream(s->save) || is_stream(s->plan.log) || is_stream(s->plan.checkpoint))
+        return usage_error("train", "--save, --log and --checkpoint need the name of a file");
     int status = data_options_check(&s->data);
     if (status == EXIT_DONE)
         status = check_layers(s);

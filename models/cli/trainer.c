@@ -88,7 +88,8 @@ static void say_not_finite(const trainer *t, double loss)
 
 /* One step, inside the caller's; gives the mean loss of the batch. Where that is not finite nothing
  * is learned, and the first op to blame is said. */
-static double train_batch(trainer *t, tg_tensor *user, tg_tensor *item, tg_tensor *target)
+static double train_batch(trainer *t, tg_tensor *user, tg_tensor *item, tg_tensor *target,
+                          const progress *bar)
 {
     tg_zero_grad(t->optimizer);
     tg_tensor *y = t->r->model->forward(t->r->module, user, item);
@@ -100,6 +101,7 @@ static double train_batch(trainer *t, tg_tensor *user, tg_tensor *item, tg_tenso
         decay_parameters(t, tg_size(user, 0));
         tg_optimizer_step(t->optimizer);
     } else {
+        progress_clear(bar);
         say_not_finite(t, value);
     }
     return value;
@@ -116,7 +118,7 @@ static int train_epoch(trainer *t, progress *bar, double *loss)
     for (int64_t batch = 0; samples_next(t->samples, &user, &item, &target); batch++) {
         const int64_t size = tg_size(user, 0);
         tg_set_lr_factor(t->optimizer, lr_factor(t, batch));
-        const double value = train_batch(t, user, item, target);
+        const double value = train_batch(t, user, item, target, bar);
         tg_step_end();
         t->has_diverged = !isfinite(value);
         if (t->has_diverged)
@@ -350,7 +352,10 @@ static int finish_epoch(trainer *t, results *of)
 
 static void say_interrupted(const trainer *t)
 {
-    if (t->plan->checkpoint)
+    if (!t->is_of_use && !t->plan->checkpoint)
+        say("interrupted in epoch 1 of %lld; no epoch is complete: nothing is saved",
+            (long long)t->plan->epochs);
+    else if (t->plan->checkpoint)
         say("interrupted in epoch %lld of %lld; --resume goes on from %s, behind epoch %lld",
             (long long)t->epoch + 1, (long long)t->plan->epochs, t->plan->checkpoint,
             (long long)t->epoch);
@@ -378,6 +383,7 @@ int trainer_run(trainer *t)
     }
     tg_optimizer_free(t->optimizer); /* it may owe updates to tables */
     t->optimizer = NULL;
+    t->is_of_use = t->epoch > 0 || status == EXIT_DONE;
     if (status == EXIT_INTERRUPTED)
         say_interrupted(t);
     if (t->chosen && !t->has_diverged)

@@ -55,6 +55,7 @@ typedef struct trainer {
     int64_t history_room;
     FILE *log_file;
     bool has_diverged; /* the parameters are of no use */
+    bool is_of_use;    /* an epoch is complete, or none was wanted */
 } trainer;
 
 /* The recommender's module is built and its training ratings set. An exit status; what is wrong has
