@@ -1,4 +1,5 @@
 #include <math.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,11 +16,29 @@ static _Thread_local struct {
     bool walking; /* inside tg_backward or tg_grad */
 } tape;
 
-/* `*array` with room for one more element behind `count`. */
+static pthread_key_t thread_end;
+static pthread_once_t thread_end_once = PTHREAD_ONCE_INIT;
+
+static void tape_release(void *unused)
+{
+    (void)unused;
+    free(tape.node);
+    free(tape.mark);
+    memset(&tape, 0, sizeof tape);
+}
+
+static void thread_end_create(void)
+{
+    pthread_key_create(&thread_end, tape_release);
+}
+
+/* `*array` of the tape with room for one more element behind `count`. */
 static void grow(void **array, size_t size, int64_t count, int64_t *capacity)
 {
     if (count < *capacity)
         return;
+    pthread_once(&thread_end_once, thread_end_create);
+    pthread_setspecific(thread_end, &tape);
     const int64_t more = *capacity ? 2 * *capacity : 256;
     void *p = realloc(*array, (size_t)more * size);
     if (!p)

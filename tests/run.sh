@@ -11,8 +11,13 @@ export NCF ASAN_OPTIONS UBSAN_OPTIONS
 "$build"/run-tests
 for log in "$build"/sanitizer.*; do
     [ -e "$log" ] || continue
-    # A child of fork() that calls exit() makes LeakSanitizer miss a thread: that alone is no report.
-    grep -v 'was not suspended. False leaks are possible' "$log" >&2 || continue
+    # Leaks of Criterion itself are no report: when a test with a time limit ends, it may forget its
+    # note of the limit. Nor is that LeakSanitizer misses a thread of a child that calls exit().
+    awk 'BEGIN { RS = "" }
+         / leak of .*\n *#0 [^\n]*\n *#1 [^\n]*libcriterion/ { next }
+         /ERROR: LeakSanitizer|^SUMMARY: .* leaked in|False leaks are possible/ { next }
+         { print; found = 1 }
+         END { exit !found }' "$log" >&2 || continue
     echo "tests/run.sh: a sanitizer reported something: $log" >&2
     exit 1
 done

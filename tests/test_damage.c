@@ -38,7 +38,7 @@ static void remove_file(void)
     remove(path);
 }
 
-TestSuite(damage, .init = name_file, .fini = remove_file, .timeout = 240);
+TestSuite(damage, .init = name_file, .fini = remove_file);
 
 /* ---- loading --------------------------------------------------------------------------------- */
 
