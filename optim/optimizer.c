@@ -22,7 +22,7 @@ void *tg_optimizer_alloc(size_t size, const tg_module *m, int moments, double lr
                          void (*update)(const tg_optimizer *opt, tg_slot *slot))
 {
     tg_optimizer *opt = allocate(size);
-    tg_state_dict state = tg_module_state_dict(m);
+    tg_state_dict state = tg_module_parameters(m);
     opt->update = update;
     opt->lr_factor = 1;
     opt->count = state.count;

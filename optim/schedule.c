@@ -59,7 +59,7 @@ static int64_t held(const tg_tensor *g)
 
 double tg_clip_grad_norm(const tg_module *m, double max_norm)
 {
-    tg_state_dict state = tg_module_state_dict(m);
+    tg_state_dict state = tg_module_parameters(m);
     double square = 0;
     for (int64_t p = 0; p < state.count; p++) {
         const tg_tensor *g = state.entry[p].tensor->grad;
@@ -78,7 +78,7 @@ double tg_clip_grad_norm(const tg_module *m, double max_norm)
 
 void tg_clip_grad_value(const tg_module *m, double bound)
 {
-    tg_state_dict state = tg_module_state_dict(m);
+    tg_state_dict state = tg_module_parameters(m);
     for (int64_t p = 0; p < state.count; p++) {
         const tg_tensor *g = state.entry[p].tensor->grad;
         for (int64_t i = 0; g && i < held(g); i++) {
