@@ -90,8 +90,7 @@ bool tg_catch_up(const tg_adam_moments *o, double lr, tg_slot *slot);
 /* Make all updates that were put off, and put off none. NULL is accepted. */
 void tg_catch_up_free(struct tg_catch_up *late);
 
-/* `value`, or the default where it is zero; negative, not finite, or `bound` and more is misuse. */
-double tg_option(const char *optimizer, const char *name, double value, double otherwise,
-                 double bound);
+/* `value`; 0, and misuse, where it is negative, NaN, or `bound` and more. */
+double tg_option(const char *optimizer, const char *name, double value, double bound);
 
 #endif

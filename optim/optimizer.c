@@ -75,15 +75,12 @@ void tg_optimizer_step(tg_optimizer *opt)
         }
 }
 
-double tg_option(const char *optimizer, const char *name, double value, double otherwise,
-                 double bound)
+double tg_option(const char *optimizer, const char *name, double value, double bound)
 {
-    if (!(value >= 0 && value < bound)) {
-        tg_misuse("tg_optimizer", optimizer, "%s = %g; 0 (for the default) to below %g expected",
-                  name, value, bound);
-        return otherwise;
-    }
-    return value > 0 ? value : otherwise;
+    if (value >= 0 && value < bound)
+        return value;
+    tg_misuse("tg_optimizer", optimizer, "%s = %g; 0 to below %g expected", name, value, bound);
+    return 0;
 }
 
 /* ---- groups ---------------------------------------------------------------------------------- */

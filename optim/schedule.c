@@ -35,15 +35,16 @@ double tg_schedule_one_cycle(int64_t step, int64_t steps)
 
 double tg_schedule_plateau(tg_plateau *p, double value)
 {
-    if (p->now == 0) { /* the first value */
+    if (!p->started) {
+        p->started = true;
         p->now = 1;
         p->best = INFINITY;
     }
-    const bool better = value < p->best - 1e-4 * fabs(isfinite(p->best) ? p->best : 0);
+    const bool better = value < p->best * (1 - 1e-4);
     p->bad = better ? 0 : p->bad + 1;
     p->best = better ? value : p->best;
     if (p->bad > p->patience) {
-        p->now *= p->factor > 0 ? p->factor : 0.1;
+        p->now *= p->factor;
         p->bad = 0;
     }
     return p->now;

@@ -6,6 +6,8 @@
 
 #include "tapegrad.h"
 
+#define OPTIONS(...) TG_OPTIONS(tg_adam_options, TG_ADAM_DEFAULTS, __VA_ARGS__)
+
 /* A table, and a vector beside it. */
 typedef struct pair {
     tg_module base;
@@ -167,7 +169,7 @@ static const setting settings[] = {
     {"adam", ADAM, 0, 0, adam_plain},
     {"adam, weight decay", ADAM, 0, 0.2, adam_decay},
     {"sgd, nesterov", NESTEROV, 0.9, 0.2, sgd_nesterov},
-    {"adamw", ADAMW, 0, 0, adamw_plain},
+    {"adamw", ADAMW, 0, 0.01, adamw_plain},
     {"adamw, weight decay", ADAMW, 0, 0.2, adamw_decay},
     {"adagrad", ADAGRAD, 0, 0, adagrad_plain},
     {"adagrad, weight decay", ADAGRAD, 0, 0.2, adagrad_decay},
@@ -181,7 +183,8 @@ enum { SETTINGS = sizeof settings / sizeof *settings };
 static tg_optimizer *optimizer_new(const setting *s, pair *m)
 {
     const double decay = s->weight_decay;
-    const tg_adam_options o = {0.05, 0.8, 0.95, 0.01, decay, false};
+    const tg_adam_options o = {
+        .lr = 0.05, .beta1 = 0.8, .beta2 = 0.95, .eps = 0.01, .weight_decay = decay};
     switch (s->kind) {
     case ADAM: return tg_adam_new(&m->base, o);
     case ADAMW: return tg_adamw_new(&m->base, o);
@@ -250,7 +253,7 @@ Test(optim, gradient__row_sparse_or_dense_or_changing_gives_the_same_bits)
 Test(optim, sparse_adam__treats_dense_gradients_as_adam_does)
 {
     pair *a = pair_new(TG_F32, ROWS, DIM), *b = pair_new(TG_F32, ROWS, DIM);
-    const tg_adam_options o = {.lr = 0.05, .weight_decay = 0.2};
+    const tg_adam_options o = OPTIONS(.lr = 0.05, .weight_decay = 0.2);
     tg_optimizer *opt_a = tg_adam_new(&a->base, o), *opt_b = tg_sparse_adam_new(&b->base, o);
     for (int step = 0; step < STEPS; step++) {
         take_step(a, opt_a, step, true);
@@ -266,7 +269,7 @@ Test(optim, sparse_adam__leaves_absent_rows_alone)
 {
     for (int sparse = 0; sparse < 2; sparse++) {
         pair *m = pair_new(TG_F64, ROWS, DIM);
-        const tg_adam_options o = {.lr = 0.05, .weight_decay = 0.2};
+        const tg_adam_options o = OPTIONS(.lr = 0.05, .weight_decay = 0.2);
         tg_optimizer *opt = (sparse ? tg_sparse_adam_new : tg_adam_new)(&m->base, o);
         for (int step = 0; step < 3; step++)
             take_step(m, opt, step, false);
@@ -299,7 +302,7 @@ static double first_step(const setting *s)
     switch (s->kind) {
     case SGD: return 0.1 * g;
     case NESTEROV: return 0.1 * (g + s->momentum * g);
-    case ADAMW: return 0.05 * (s->weight_decay ? s->weight_decay : 0.01) * 0.75 + 0.05 / 1.01;
+    case ADAMW: return 0.05 * s->weight_decay * 0.75 + 0.05 / 1.01;
     case RMSPROP: return 0.05 * g / (sqrt(0.2) * g + 0.01);
     default: return 0.05 * g / (g + 0.01);
     }
