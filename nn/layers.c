@@ -98,6 +98,8 @@ static tg_tensor *dropout_forward(const char *at, tg_module *m, tg_tensor *x)
 
 tg_dropout_layer *tg_dropout_new(double p)
 {
+    if (!(p >= 0 && p <= 1))
+        tg_misuse("tg_dropout_new", "dropout", "probability %g; 0 to 1 expected", p);
     tg_dropout_layer *m = tg_module_new(tg_dropout_layer);
     m->base.forward = dropout_forward;
     m->p = p;

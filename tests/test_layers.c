@@ -78,6 +78,20 @@ Test(layers, sequential__has_no_bound)
     tg_module_free(&net->base);
 }
 
+/* "dropout probability has to be between 0 and 1": at the layer, not at its first use. */
+Test(layers, dropout__of_no_probability_is_misuse)
+{
+    const double bad[] = {-0.1, 1.5, NAN, INFINITY};
+    tg_set_misuse(TG_MISUSE_RETURN);
+    for (int i = 0; i < 4; i++) {
+        tg_module_free(&tg_dropout_new(bad[i])->base);
+        expect_misuse("dropout: probability ");
+    }
+    tg_module_free(&tg_dropout_new(0)->base);
+    tg_module_free(&tg_dropout_new(1)->base);
+    cr_expect_eq(tg_last_error()->status, TG_OK);
+}
+
 Test(layers, sequential__has_gradients_of_both_orders)
 {
     tg_set_default_dtype(TG_F64);
@@ -217,6 +231,8 @@ Test(layers, init__of_what_is_no_matrix_is_named)
     expect_misuse("kaiming_normal: a weight of two dimensions, (out, in), expected");
     tg_xavier_uniform(w);
     expect_misuse("xavier_uniform: a weight of two dimensions, (out, in), expected");
+    tg_lecun_normal(NULL);
+    expect_misuse("lecun_normal: the tensor is NULL");
     tg_free(w);
 }
 
