@@ -86,7 +86,7 @@ static tg_optimizer *adam_new(const char *name, const tg_module *m, tg_adam_opti
                               void (*update)(const tg_optimizer *, tg_slot *))
 {
     adam *opt = tg_optimizer_alloc(
-        sizeof *opt, m, 2, tg_option(name, "lr", options.lr, INFINITY),
+        sizeof *opt, name, m, 2, tg_option(name, "lr", options.lr, INFINITY),
         tg_option(name, "weight_decay", options.weight_decay, INFINITY), update);
     opt->moments.beta1 = tg_option(name, "beta1", options.beta1, 1);
     opt->moments.beta2 = tg_option(name, "beta2", options.beta2, 1);

@@ -11,8 +11,10 @@
 #include "optim/optim.h"
 #include "tensor/compute-internal.h"
 
+enum { TG_SLOT_PARTS = 3 }; /* first, second, steps */
+
 typedef struct tg_slot {
-    char *name;                /* "MLP_layers.linear_1.weight" */
+    char *part_name[TG_SLOT_PARTS]; /* "MLP_layers.linear_1.weight.first" */
     tg_tensor *param;
     tg_tensor *first, *second; /* moments of the parameter's shape; NULL where not kept */
     tg_tensor *steps;          /* () i64: updates so far */
@@ -29,7 +31,7 @@ struct tg_optimizer {
 };
 
 /* An optimiser of `size` bytes over all parameters of m, with `moments` (0, 1 or 2) a parameter. */
-void *tg_optimizer_alloc(size_t size, const tg_module *m, int moments, double lr,
+void *tg_optimizer_alloc(size_t size, const char *name, const tg_module *m, int moments, double lr,
                          double weight_decay,
                          void (*update)(const tg_optimizer *opt, tg_slot *slot));
 

@@ -110,11 +110,13 @@ void tg_optimizer_step(tg_optimizer *opt);
 
 /* ---- groups and schedules -------------------------------------------------------------------- */
 
-/* Another learning rate and weight decay for the parameters of a module inside the optimiser's. */
+/* Another learning rate and weight decay for the parameters of a module inside the optimiser's. The
+ * last call for a parameter counts. One that is not the optimiser's is misuse; nothing is changed
+ * then. */
 void tg_optimizer_group(tg_optimizer *opt, const tg_module *part, double lr, double weight_decay);
 
 /* From now on every learning rate is what it was set to, times `factor`: the rest of this section
- * gives factors for update (or epoch) number `step`, from 0.
+ * gives factors for update (or epoch) number `step`, from 0. A schedule has a step at least.
  *
  *     tg_set_lr_factor(opt, tg_schedule_cosine(epoch, epochs));
  */
@@ -148,10 +150,11 @@ double tg_schedule_plateau(tg_plateau *p, double value);
 
 /* ---- gradients before the step --------------------------------------------------------------- */
 
-/* Scale all gradients so that the norm of them together is at most max_norm; gives the norm that
- * they had. */
+/* Scale all gradients so that the norm of them together is at most max_norm, which is 0 or more;
+ * gives the norm that they had. If that is NaN, so are all gradients then; if it is infinite, they
+ * are 0 where they were finite (torch.nn.utils.clip_grad_norm_). */
 double tg_clip_grad_norm(const tg_module *m, double max_norm);
-/* Cut every element to -bound .. bound. */
+/* Cut every element to -bound .. bound, where bound is 0 or more; NaN stays. */
 void tg_clip_grad_value(const tg_module *m, double bound);
 
 /* ---- state ----------------------------------------------------------------------------------- */
@@ -161,7 +164,7 @@ void tg_clip_grad_value(const tg_module *m, double bound);
 tg_state_dict tg_optimizer_state_dict(tg_optimizer *opt);
 
 /* Copy them back into an optimiser of the same kind and module; TG_EFORMAT, naming what is missing,
- * of another shape or dtype, or no number of steps, otherwise. */
+ * of another shape or dtype, no number of steps, or not the optimiser's, otherwise. */
 tg_status tg_optimizer_load_state_dict(tg_optimizer *opt, const tg_state_dict *state);
 
 #endif

@@ -29,7 +29,7 @@ static void rmsprop_update(const tg_optimizer *opt, tg_slot *slot)
 static tg_optimizer *rmsprop_new(const char *name, const tg_module *m, tg_rmsprop_options options)
 {
     rmsprop *opt = tg_optimizer_alloc(
-        sizeof *opt, m, 1, tg_option(name, "lr", options.lr, INFINITY),
+        sizeof *opt, name, m, 1, tg_option(name, "lr", options.lr, INFINITY),
         tg_option(name, "weight_decay", options.weight_decay, INFINITY), rmsprop_update);
     opt->eps = tg_option(name, "eps", options.eps, INFINITY);
     return &opt->base;

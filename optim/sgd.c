@@ -29,7 +29,7 @@ tg_optimizer *tg_sgd_new(const tg_module *m, tg_sgd_options options)
     if (options.nesterov && momentum == 0)
         tg_misuse("tg_optimizer", "sgd", "nesterov without a momentum");
     sgd *opt = tg_optimizer_alloc(
-        sizeof *opt, m, momentum > 0 ? 1 : 0, tg_option("sgd", "lr", options.lr, INFINITY),
+        sizeof *opt, "sgd", m, momentum > 0 ? 1 : 0, tg_option("sgd", "lr", options.lr, INFINITY),
         tg_option("sgd", "weight_decay", options.weight_decay, INFINITY), sgd_update);
     opt->momentum = momentum;
     opt->nesterov = options.nesterov;
