@@ -1,7 +1,7 @@
 /*
  * tapegrad.h: everything, from the ground up. Each header is the manual of its floor.
  *
- * C++ programs include this header alone: g++ or clang++, C++20 for the named options.
+ * C++ programs include this header alone: g++ or clang++, C++17 or later.
  */
 #ifndef TAPEGRAD_H
 #define TAPEGRAD_H
@@ -25,6 +25,7 @@ extern "C" {
 #include "autograd/autograd.h"
 #include "autograd/gradcheck.h"
 #include "autograd/ops.h"
+#include "autograd/named_options.h"
 
 #include "nn/file.h"
 #include "nn/init.h"
@@ -49,6 +50,7 @@ extern "C" {
 
 /* Lists as C++ knows them: it has no arrays without a name. */
 #undef TG_SHAPE
+#undef tg_scalar
 #undef tg_cat
 #undef tg_stack
 #undef tg_sequential_new
@@ -56,6 +58,7 @@ extern "C" {
 #undef tg_loader_next
 #undef tg_csv_read
 #define TG_SHAPE(...) tg_cpp_shape(__VA_ARGS__)
+#define tg_scalar(dtype, value) tg_full_at(TG_HERE, dtype, value, tg_shape{})
 #define tg_cat(dim, ...) tg_cpp_join(tg_cat_at, TG_HERE, dim, __VA_ARGS__)
 #define tg_stack(dim, ...) tg_cpp_join(tg_stack_at, TG_HERE, dim, __VA_ARGS__)
 #define tg_sequential_new(...) tg_cpp_sequence(TG_HERE, __VA_ARGS__)

@@ -16,6 +16,7 @@
 
 #include <stdio.h>
 
+#include "autograd/named_options.h"
 #include "tensor/tensor.h"
 
 /* ---- steps ----------------------------------------------------------------------------------- */
@@ -48,9 +49,13 @@ void tg_backward_at(const char *at, tg_tensor *loss);
 typedef struct tg_grad_options {
     tg_tensor *grad_output; /* of the output's shape; may be left out where it has one element */
     bool create_graph;      /* record the gradients, so that they have gradients themselves */
+    TG_NO_OPTION;
 } tg_grad_options;
-#define tg_grad(output, input, count, grad, ...)                                                   \
-    tg_grad_at(TG_HERE, output, input, count, grad, (tg_grad_options){__VA_ARGS__})
+#define TG_GRAD_DEFAULTS .grad_output = NULL, .create_graph = false
+#define tg_grad(...) TG_GRAD_(__VA_ARGS__, )
+#define TG_GRAD_(output, input, count, grad, ...)                                                  \
+    tg_grad_at(TG_HERE, output, input, count, grad,                                                \
+               TG_OPTIONS_(tg_grad_options, TG_GRAD_DEFAULTS, __VA_ARGS__))
 void tg_grad_at(const char *at, tg_tensor *output, tg_tensor *const *input, int count,
                 tg_tensor **grad, tg_grad_options options);
 

@@ -10,18 +10,23 @@
 #ifndef TG_DATA_LOADER_H
 #define TG_DATA_LOADER_H
 
+#include "autograd/named_options.h"
 #include "data/dataset.h"
 
 typedef struct tg_loader_options {
     bool shuffle;  /* a new order every epoch, drawn from seed and the epoch's number */
     uint64_t seed;
+    TG_NO_OPTION;
 } tg_loader_options;
+#define TG_LOADER_DEFAULTS .shuffle = false, .seed = 0
 
 typedef struct tg_loader tg_loader;
 
 /* The columns are borrowed: they must outlive the loader. batch_size is 1 or more. */
-#define tg_loader_new(dataset, batch_size, ...)                                                    \
-    tg_loader_new_with(dataset, batch_size, (tg_loader_options){__VA_ARGS__})
+#define tg_loader_new(...) TG_LOADER_NEW_(__VA_ARGS__, )
+#define TG_LOADER_NEW_(dataset, batch_size, ...)                                                   \
+    tg_loader_new_with(dataset, batch_size,                                                        \
+                       TG_OPTIONS_(tg_loader_options, TG_LOADER_DEFAULTS, __VA_ARGS__))
 tg_loader *tg_loader_new_with(const tg_dataset *dataset, int64_t batch_size,
                               tg_loader_options options);
 void tg_loader_free(tg_loader *loader);

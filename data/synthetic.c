@@ -20,16 +20,6 @@ static const int64_t FIRST_TIMESTAMP = 1000000000;
 /* Streams of random numbers under the seed. */
 enum { TRUTH_STREAM = 0x7801, ACTIVITY_STREAM, CHOICE_STREAM, NOISE_STREAM, ORDER_STREAM };
 
-static tg_synthetic_options with_defaults(tg_synthetic_options o)
-{
-    o.users = o.users ? o.users : 1000;
-    o.items = o.items ? o.items : 1500;
-    o.ratings = o.ratings ? o.ratings : 100000;
-    o.rank = o.rank ? o.rank : 4;
-    o.noise = o.noise > 0 ? o.noise : 0.9;
-    return o;
-}
-
 /* ---- the truth ------------------------------------------------------------------------------- */
 
 typedef struct truth {
@@ -41,6 +31,11 @@ typedef struct truth {
 
 static tg_status truth_new(truth *t, tg_synthetic_options o)
 {
+    if (o.users < 1 || o.items < 1 || o.rank < 1 || !(o.noise >= 0 && o.noise < INFINITY))
+        return tg_failure(TG_EMISUSE,
+                          "tg_synthetic: %lld users, %lld items, rank %d, noise %g; expected "
+                          "positive numbers, and a finite noise of 0 or more",
+                          (long long)o.users, (long long)o.items, o.rank, o.noise);
     const size_t width = (size_t)o.rank + 1;
     const size_t count = ((size_t)o.users + (size_t)o.items) * width;
     t->o = o;
@@ -205,9 +200,8 @@ static tg_status draw_ratings(const truth *t, tg_ids *users, tg_ids *items, tg_d
 }
 
 tg_status tg_synthetic_with(tg_ids *users, tg_ids *items, tg_dataset *ratings,
-                            tg_synthetic_options options)
+                            tg_synthetic_options o)
 {
-    const tg_synthetic_options o = with_defaults(options);
     *ratings = (tg_dataset){0};
     if (o.users < 1 || o.items < 4 || o.rank < 1 || o.ratings < 1 ||
         o.ratings / o.users > o.items / 4)
@@ -240,7 +234,8 @@ static void distribution(double score, double noise, double p[5])
 {
     double below = 0;
     for (int k = 0; k < 5; k++) {
-        const double up_to = k == 4 ? 1 : normal_cdf((k + 1.5 - score) / noise);
+        const double gap = k + 1.5 - score;
+        const double up_to = k == 4 ? 1 : noise > 0 ? normal_cdf(gap / noise) : gap > 0;
         p[k] = up_to - below;
         below = up_to;
     }
@@ -272,9 +267,8 @@ static int64_t index_of(const tg_ids *ids, int64_t number, int64_t count)
 }
 
 tg_status tg_synthetic_best(const tg_ids *users, const tg_ids *items, const tg_dataset *ratings,
-                            tg_synthetic_options options, tg_synthetic_floor *best)
+                            tg_synthetic_options o, tg_synthetic_floor *best)
 {
-    const tg_synthetic_options o = with_defaults(options);
     truth t;
     tg_status status = truth_new(&t, o);
     if (status != TG_OK)

@@ -13,22 +13,28 @@
 #ifndef TG_DATA_SYNTHETIC_H
 #define TG_DATA_SYNTHETIC_H
 
+#include "autograd/named_options.h"
 #include "data/ratings.h"
 
-typedef struct tg_synthetic_options { /* zero means the default in brackets */
-    int64_t users;                    /* [1000] */
-    int64_t items;                    /* [1500] */
-    int64_t ratings;                  /* [100000]; at most a quarter of users * items */
-    int rank;                         /* of the taste p . q [4] */
-    double noise;                     /* standard deviation [0.9] */
-    uint64_t seed;                    /* [0 is a seed like any other] */
+typedef struct tg_synthetic_options {
+    int64_t users;
+    int64_t items;
+    int64_t ratings; /* at most a quarter of users * items */
+    int rank;        /* of the taste p . q */
+    double noise;    /* standard deviation */
+    uint64_t seed;
+    TG_NO_OPTION;
 } tg_synthetic_options;
+#define TG_SYNTHETIC_DEFAULTS                                                                      \
+    .users = 1000, .items = 1500, .ratings = 100000, .rank = 4, .noise = 0.9, .seed = 0
 
 /* Ratings as tg_ratings_read gives them. The ids are "1", "2", ... as MovieLens' are, added in this
  * order, also that of an item that nobody rated. Timestamps rise with the rows. TG_EMISUSE or
  * TG_ENOMEM on failure; *ratings is then empty. */
-#define tg_synthetic(users, items, ratings, ...)                                                   \
-    tg_synthetic_with(users, items, ratings, (tg_synthetic_options){__VA_ARGS__})
+#define tg_synthetic(...) TG_SYNTHETIC_(__VA_ARGS__, )
+#define TG_SYNTHETIC_(users, items, ratings, ...)                                                  \
+    tg_synthetic_with(users, items, ratings,                                                       \
+                      TG_OPTIONS_(tg_synthetic_options, TG_SYNTHETIC_DEFAULTS, __VA_ARGS__))
 tg_status tg_synthetic_with(tg_ids *users, tg_ids *items, tg_dataset *ratings,
                             tg_synthetic_options options);
 

@@ -2,11 +2,13 @@
 
 #include <math.h>
 
-#include "tensor/random.h"
+#include "tensor/tensor-internal.h"
 
 /* sqrt(gain / fan); 0, and misuse, where the weight is no matrix. */
 static double scale(const tg_tensor *weight, const char *name, double gain, bool both)
 {
+    if (!tg_valid("tg_init", name, weight))
+        return 0;
     if (weight->shape.ndim != 2) {
         tg_misuse("tg_init", name, "a weight of two dimensions, (out, in), expected");
         return 0;

@@ -1,6 +1,7 @@
 #include "nn/layers.h"
 
 #include <math.h>
+#include <stdio.h>
 
 #include "autograd/ops.h"
 #include "tensor/random.h"
@@ -97,6 +98,8 @@ static tg_tensor *dropout_forward(const char *at, tg_module *m, tg_tensor *x)
 
 tg_dropout_layer *tg_dropout_new(double p)
 {
+    if (!(p >= 0 && p <= 1))
+        tg_misuse("tg_dropout_new", "dropout", "probability %g; 0 to 1 expected", p);
     tg_dropout_layer *m = tg_module_new(tg_dropout_layer);
     m->base.forward = dropout_forward;
     m->p = p;
@@ -125,17 +128,12 @@ static tg_tensor *sequential_forward(const char *at, tg_module *m, tg_tensor *x)
 
 tg_sequential *tg_sequential_of(const char *at, void *const *layers, int count)
 {
-    static const char *const names[] = {"0", "1", "2",  "3",  "4",  "5",  "6",  "7",
-                                        "8", "9", "10", "11", "12", "13", "14", "15"};
-    const int most = sizeof names / sizeof *names;
     tg_sequential *m = tg_module_new(tg_sequential);
     m->base.forward = sequential_forward;
-    if (count > most)
-        tg_misuse(at, "sequential", "%d layers; at most %d are possible", count, most);
-    for (int i = 0; i < count; i++)
-        if (i < most)
-            tg_module_child(at, &m->base, names[i], layers[i]);
-        else
-            tg_module_free(layers[i]);
+    for (int i = 0; i < count; i++) {
+        char name[16];
+        snprintf(name, sizeof name, "%d", i);
+        tg_module_child(at, &m->base, name, layers[i]);
+    }
     return m;
 }

@@ -20,6 +20,71 @@ static void *grow(void *list, int64_t count, size_t element)
     return list;
 }
 
+/* "prefix.name", or "name" where there is no prefix; the caller frees it. */
+static char *join(const char *prefix, const char *name)
+{
+    const size_t size = strlen(prefix) + strlen(name) + 2;
+    char *joined = malloc(size);
+    if (!joined)
+        tg_out_of_memory(size);
+    snprintf(joined, size, "%s%s%s", prefix, *prefix ? "." : "", name);
+    return joined;
+}
+
+/* ---- what a module shares -------------------------------------------------------------------- */
+
+/* Modules or tensors, each once; free(item) ends it. */
+typedef struct distinct {
+    int64_t count;
+    void **item;
+} distinct;
+
+static bool holds(const distinct *d, const void *item)
+{
+    for (int64_t i = 0; i < d->count; i++)
+        if (d->item[i] == item)
+            return true;
+    return false;
+}
+
+/* Whether it is new. */
+static bool include(distinct *d, void *item)
+{
+    if (holds(d, item))
+        return false;
+    d->item = grow(d->item, d->count, sizeof *d->item);
+    d->item[d->count++] = item;
+    return true;
+}
+
+/* m and everything below it, children before their parent. */
+static void include_modules(distinct *d, tg_module *m)
+{
+    if (holds(d, m))
+        return;
+    for (int i = 0; i < m->nchildren; i++)
+        include_modules(d, m->child[i].module);
+    include(d, m);
+}
+
+static bool is_in(const tg_module *m, const tg_module *what)
+{
+    bool found = m == what;
+    for (int i = 0; i < m->nchildren && !found; i++)
+        found = is_in(m->child[i].module, what);
+    return found;
+}
+
+static bool is_parameter_of(const tg_module *m, const tg_tensor *tensor)
+{
+    bool found = false;
+    for (int i = 0; i < m->nparameters && !found; i++)
+        found = m->parameter[i].tensor == tensor;
+    for (int i = 0; i < m->nchildren && !found; i++)
+        found = is_parameter_of(m->child[i].module, tensor);
+    return found;
+}
+
 /* ---- modules --------------------------------------------------------------------------------- */
 
 void *tg_module_alloc(size_t size, const char *kind)
@@ -32,66 +97,117 @@ void *tg_module_alloc(size_t size, const char *kind)
     return m;
 }
 
-void tg_module_free(tg_module *m)
+/* m goes, and with it the children that no other module has. */
+static void let_go(tg_module *m)
 {
-    if (!m)
-        return;
     for (int i = 0; i < m->nchildren; i++)
-        tg_module_free(m->child[i].module);
+        if (--m->child[i].module->parents == 0)
+            let_go(m->child[i].module);
+}
+
+/* Free the tensors of m that the list lacks, and list them. */
+static void free_tensors(const tg_module *m, distinct *spared)
+{
     for (int i = 0; i < m->nparameters; i++)
-        tg_free(m->parameter[i].tensor);
+        if (include(spared, m->parameter[i].tensor))
+            tg_free(m->parameter[i].tensor);
+}
+
+static void free_struct(tg_module *m)
+{
+    for (int i = 0; i < m->nchildren; i++)
+        free(m->child[i].name);
+    for (int i = 0; i < m->nparameters; i++)
+        free(m->parameter[i].name);
     free(m->child);
     free(m->parameter);
     free(m);
 }
 
-static bool has_name(const tg_module *m, const char *name)
+void tg_module_free(tg_module *m)
 {
+    if (!m)
+        return;
+    if (m->parents > 0) {
+        tg_misuse("tg_module_free", "module", "%s is a child of another module, which frees it",
+                  m->kind);
+        return;
+    }
+    distinct all = {0}, gone = {0}, spared = {0};
+    include_modules(&all, m);
+    let_go(m);
+    for (int64_t i = 0; i < all.count; i++) {
+        tg_module *part = all.item[i];
+        if (part->parents == 0)
+            include(&gone, part);
+        for (int k = 0; part->parents > 0 && k < part->nparameters; k++)
+            include(&spared, part->parameter[k].tensor);
+    }
+    for (int64_t i = 0; i < gone.count; i++)
+        free_tensors(gone.item[i], &spared);
+    for (int64_t i = 0; i < gone.count; i++)
+        free_struct(gone.item[i]);
+    free(all.item);
+    free(gone.item);
+    free(spared.item);
+}
+
+/* Why a name cannot be registered, or NULL. */
+static const char *refuse_name(const tg_module *m, const char *name)
+{
+    if (strchr(name, '.'))
+        return "the name has a dot, which joins the names of modules";
+    bool taken = false;
     for (int i = 0; i < m->nparameters; i++)
-        if (strcmp(m->parameter[i].name, name) == 0)
-            return true;
+        taken = taken || strcmp(m->parameter[i].name, name) == 0;
     for (int i = 0; i < m->nchildren; i++)
-        if (strcmp(m->child[i].name, name) == 0)
-            return true;
-    return false;
+        taken = taken || strcmp(m->child[i].name, name) == 0;
+    return taken ? "the name is taken" : NULL;
 }
 
-/* What is handed over belongs to the module even where it is refused: so it is freed then. */
-static tg_tensor *refuse_parameter(const char *at, const tg_module *m, const char *name,
-                                   tg_tensor *tensor, const char *why)
+static const char *refuse_tensor(const tg_tensor *tensor)
 {
-    tg_free(tensor);
-    return tg_misuse(at, "tg_param", "%s, parameter \"%s\": %s", m->kind, name, why);
+    return !tensor                    ? "is NULL"
+           : tensor->step != 0        ? "belongs to a step; expected an owned tensor"
+           : tensor->dtype == TG_I64 ? "is i64; expected f32 or f64"
+                                      : NULL;
 }
 
+/* What is handed over belongs to the module even where it is refused: so it is freed then, unless
+ * it is registered elsewhere, as a tensor may be that wants a gradient already. */
 tg_tensor *tg_module_parameter(const char *at, tg_module *m, const char *name, tg_tensor *tensor)
 {
-    if (!tensor)
-        return refuse_parameter(at, m, name, tensor, "is NULL");
-    if (tg_is_error(tensor))
+    if (tensor && tg_is_error(tensor))
         return tensor;
-    if (tensor->step != 0)
-        return refuse_parameter(at, m, name, tensor, "belongs to a step; expected an owned tensor");
-    if (tensor->dtype == TG_I64)
-        return refuse_parameter(at, m, name, tensor, "is i64; expected f32 or f64");
-    if (has_name(m, name))
-        return refuse_parameter(at, m, name, tensor, "the name is taken");
+    const bool is_shared = is_parameter_of(m, tensor);
+    const char *why = refuse_tensor(tensor);
+    why = why ? why : refuse_name(m, name);
+    if (why) {
+        if (tensor && !is_shared && !tensor->requires_grad)
+            tg_free(tensor);
+        return tg_misuse(at, "tg_param", "%s, parameter \"%s\": %s", m->kind, name, why);
+    }
     m->parameter = grow(m->parameter, m->nparameters, sizeof *m->parameter);
-    m->parameter[m->nparameters++] = (tg_parameter){name, tensor};
-    return tg_requires_grad(tensor);
+    m->parameter[m->nparameters++] = (tg_parameter){join("", name), tensor};
+    return is_shared ? tensor : tg_requires_grad(tensor); /* a frozen one stays so */
 }
 
 void *tg_module_child(const char *at, tg_module *m, const char *name, void *child)
 {
-    if (!child || has_name(m, name)) {
-        tg_module_free(child);
-        tg_misuse(at, "tg_child", "%s, child \"%s\": %s", m->kind, name,
-                  !child ? "is NULL" : "the name is taken");
+    const bool is_cycle = child && is_in(child, m);
+    const char *why = !child     ? "is NULL"
+                      : is_cycle ? "contains the module itself"
+                                 : refuse_name(m, name);
+    if (why) {
+        if (child && !is_cycle && ((tg_module *)child)->parents == 0)
+            tg_module_free(child);
+        tg_misuse(at, "tg_child", "%s, child \"%s\": %s", m->kind, name, why);
         return NULL;
     }
     tg_module_train(child, m->training);
     m->child = grow(m->child, m->nchildren, sizeof *m->child);
-    m->child[m->nchildren++] = (tg_submodule){name, child};
+    m->child[m->nchildren++] = (tg_submodule){join("", name), child};
+    ((tg_module *)child)->parents++;
     return child;
 }
 
@@ -112,9 +228,11 @@ tg_tensor *tg_module_forward(const char *at, tg_module *m, tg_tensor *x)
 
 void tg_module_apply(tg_module *m, void (*visit)(tg_module *m, void *context), void *context)
 {
-    for (int i = 0; i < m->nchildren; i++)
-        tg_module_apply(m->child[i].module, visit, context);
-    visit(m, context);
+    distinct modules = {0};
+    include_modules(&modules, m);
+    for (int64_t i = 0; i < modules.count; i++)
+        visit(modules.item[i], context);
+    free(modules.item);
 }
 
 void tg_module_freeze(tg_module *m, bool frozen)
@@ -147,26 +265,15 @@ void tg_module_print(const tg_module *m, FILE *file)
 
 int64_t tg_module_parameter_count(const tg_module *m)
 {
+    tg_state_dict parameters = tg_module_parameters(m);
     int64_t count = 0;
-    for (int i = 0; i < m->nparameters; i++)
-        count += tg_numel(m->parameter[i].tensor);
-    for (int i = 0; i < m->nchildren; i++)
-        count += tg_module_parameter_count(m->child[i].module);
+    for (int64_t i = 0; i < parameters.count; i++)
+        count += tg_numel(parameters.entry[i].tensor);
+    tg_state_dict_release(&parameters);
     return count;
 }
 
 /* ---- state_dict ------------------------------------------------------------------------------ */
-
-/* "prefix.name", or "name" where there is no prefix; the caller frees it. */
-static char *join(const char *prefix, const char *name)
-{
-    const size_t size = strlen(prefix) + strlen(name) + 2;
-    char *joined = malloc(size);
-    if (!joined)
-        tg_out_of_memory(size);
-    snprintf(joined, size, "%s%s%s", prefix, *prefix ? "." : "", name);
-    return joined;
-}
 
 static void collect(tg_state_dict *state, const tg_module *m, const char *prefix)
 {
@@ -186,6 +293,21 @@ tg_state_dict tg_module_state_dict(const tg_module *m)
 {
     tg_state_dict state = {0};
     collect(&state, m, "");
+    return state;
+}
+
+tg_state_dict tg_module_parameters(const tg_module *m)
+{
+    tg_state_dict state = tg_module_state_dict(m);
+    distinct tensors = {0};
+    int64_t kept = 0;
+    for (int64_t i = 0; i < state.count; i++)
+        if (include(&tensors, state.entry[i].tensor))
+            state.entry[kept++] = state.entry[i];
+        else
+            free(state.entry[i].name);
+    state.count = kept;
+    free(tensors.item);
     return state;
 }
 
@@ -254,14 +376,30 @@ static tg_status check_entry(const tg_state_entry *own, const tg_tensor *given)
     return TG_OK;
 }
 
+/* A shared parameter is given where one of its names is. */
+static bool has_another_name(const tg_state_dict *own, int64_t i, const tg_state_dict *state)
+{
+    for (int64_t k = 0; k < own->count; k++)
+        if (own->entry[k].tensor == own->entry[i].tensor &&
+            tg_state_dict_get(state, own->entry[k].name))
+            return true;
+    return false;
+}
+
 tg_status tg_module_load_state_dict(tg_module *m, const tg_state_dict *state)
 {
     tg_state_dict own = tg_module_state_dict(m);
     tg_status status = TG_OK;
-    for (int64_t i = 0; i < own.count && status == TG_OK; i++)
-        status = check_entry(&own.entry[i], tg_state_dict_get(state, own.entry[i].name));
-    for (int64_t i = 0; i < own.count && status == TG_OK; i++)
-        tg_copy(own.entry[i].tensor, tg_state_dict_get(state, own.entry[i].name));
+    for (int64_t i = 0; i < own.count && status == TG_OK; i++) {
+        const tg_tensor *given = tg_state_dict_get(state, own.entry[i].name);
+        if (given || !has_another_name(&own, i, state))
+            status = check_entry(&own.entry[i], given);
+    }
+    for (int64_t i = 0; i < own.count && status == TG_OK; i++) {
+        const tg_tensor *given = tg_state_dict_get(state, own.entry[i].name);
+        if (given)
+            tg_copy(own.entry[i].tensor, given);
+    }
     tg_state_dict_release(&own);
     return status;
 }
@@ -271,7 +409,7 @@ tg_status tg_module_load_state_dict(tg_module *m, const tg_state_dict *state)
 bool tg_module_gradcheck(const tg_module *m, int order, tg_gradcheck_function function,
                          void *context, double tolerance, tg_gradcheck_report *report)
 {
-    tg_state_dict state = tg_module_state_dict(m);
+    tg_state_dict state = tg_module_parameters(m);
     tg_step_begin();
     tg_tensor **parameter = tg_step_memory((size_t)state.count * sizeof *parameter);
     for (int64_t i = 0; i < state.count; i++)

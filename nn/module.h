@@ -9,8 +9,18 @@
  *     ...
  *     tg_module_free(&m->base);
  *
- * A module is any struct whose first member is `tg_module base`. It owns its parameters and its
- * children. Full names join with dots as in PyTorch's state_dict: "hidden.weight".
+ * A module is any struct whose first member is `tg_module base`. Full names join with dots as in
+ * PyTorch's state_dict: "hidden.weight".
+ *
+ * Ownership: a module belongs to the modules that it is a child of, and goes with the last of them.
+ * A parameter belongs to the tree of modules in which it is registered, once or under many names.
+ *
+ * So weights are tied, and layers shared, by registering them again:
+ *
+ *     m->tied = tg_param(m, "head", m->table->weight);
+ *
+ * Such a parameter is one: updated once a step, counted once, freed once. The state_dict has all of
+ * its names. Two trees that are freed apart may share a module, but not a tensor alone.
  */
 #ifndef TG_NN_MODULE_H
 #define TG_NN_MODULE_H
@@ -23,12 +33,12 @@
 typedef struct tg_module tg_module;
 
 typedef struct tg_parameter {
-    const char *name; /* "weight" */
+    char *name; /* "weight" */
     tg_tensor *tensor;
 } tg_parameter;
 
 typedef struct tg_submodule {
-    const char *name; /* "linear_1" */
+    char *name; /* "linear_1" */
     tg_module *module;
 } tg_submodule;
 
@@ -37,6 +47,7 @@ struct tg_module {
     /* For modules that take one tensor: what tg_forward calls; NULL otherwise. */
     tg_tensor *(*forward)(const char *at, tg_module *m, tg_tensor *x);
     bool training;
+    int parents; /* how often it is a child */
     int nparameters, nchildren;
     tg_parameter *parameter;
     tg_submodule *child;
@@ -46,12 +57,13 @@ struct tg_module {
 #define tg_module_new(type) ((type *)tg_module_alloc(sizeof(type), #type))
 void *tg_module_alloc(size_t size, const char *kind);
 
-/* End a module, its children and all their parameters. NULL is accepted. */
+/* End a module, its children and all their parameters, but not what another module shares. NULL is
+ * accepted; a child, which belongs to its parents, is misuse. */
 void tg_module_free(tg_module *m);
 
 /* Register; gives the parameter (an owned tensor, which then requires a gradient) or the child
- * back. The module owns it from then on: one that is refused, as misuse, is freed. Names must be
- * string literals, or outlive the module. */
+ * back. The module owns it from then on: one that is refused, as misuse, is freed. The name is
+ * copied; it must not be taken, or have a dot. */
 #define tg_param(m, name, tensor) tg_module_parameter(TG_HERE, &(m)->base, name, tensor)
 #define tg_child(m, name, submodule) tg_module_child(TG_HERE, &(m)->base, name, submodule)
 tg_tensor *tg_module_parameter(const char *at, tg_module *m, const char *name, tg_tensor *tensor);
@@ -67,7 +79,7 @@ void tg_module_train(tg_module *m, bool training);
 #define tg_forward(m, x) tg_module_forward(TG_HERE, &(m)->base, x)
 tg_tensor *tg_module_forward(const char *at, tg_module *m, tg_tensor *x);
 
-/* Call visit for every module: children before their parent. */
+/* Call visit for every module, once: children before their parent. */
 void tg_module_apply(tg_module *m, void (*visit)(tg_module *m, void *context), void *context);
 
 /* Whether parameters, those of children too, want gradients: frozen ones do not and stay. */
@@ -95,8 +107,13 @@ typedef struct tg_state_dict {
     bool owns_tensors; /* those of a file do; a module's are the module's */
 } tg_state_dict;
 
-/* All parameters of the module and its children, depth first, in the order of registration. */
+/* All parameters of the module and its children, depth first, in the order of registration; one
+ * that is shared under each of its names. */
 tg_state_dict tg_module_state_dict(const tg_module *m);
+
+/* The same with every parameter once, under its first name (PyTorch's named_parameters). */
+tg_state_dict tg_module_parameters(const tg_module *m);
+
 void tg_state_dict_release(tg_state_dict *state);
 
 void tg_state_dict_add(tg_state_dict *state, const char *name, tg_tensor *tensor);
@@ -105,7 +122,8 @@ tg_tensor *tg_state_dict_get(const tg_state_dict *state, const char *name);     
 const char *tg_state_dict_get_note(const tg_state_dict *state, const char *key);    /* or NULL */
 
 /* Copy values from `state` into the module's parameters. Every parameter must be there with its
- * shape; TG_EFORMAT otherwise, naming it, and nothing is changed. Others are ignored. */
+ * shape, a shared one under one of its names at least; TG_EFORMAT otherwise, naming it, and nothing
+ * is changed. Others are ignored. */
 tg_status tg_module_load_state_dict(tg_module *m, const tg_state_dict *state);
 
 int64_t tg_module_parameter_count(const tg_module *m); /* numbers, not tensors */
@@ -113,8 +131,8 @@ int64_t tg_module_parameter_count(const tg_module *m); /* numbers, not tensors *
 /* ---- gradient check -------------------------------------------------------------------------- */
 
 /* tg_gradcheck (order 1) or tg_gradgradcheck (order 2) with all parameters that are not frozen as
- * the inputs, in the order of the state_dict; they must be f64. `function` is called with them, and
- * finds the module by its context. The message begins with the name of the worst parameter. */
+ * the inputs, in the order of tg_module_parameters; they must be f64. `function` is called with
+ * them, and finds the module by its context. The message begins with the worst one's name. */
 bool tg_module_gradcheck(const tg_module *m, int order, tg_gradcheck_function function,
                          void *context, double tolerance, tg_gradcheck_report *report);
 

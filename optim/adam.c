@@ -83,30 +83,30 @@ static bool catch_up_makes_sense(const char *name, const tg_adam_options *option
 }
 
 static tg_optimizer *adam_new(const char *name, const tg_module *m, tg_adam_options options,
-                              double weight_decay,
                               void (*update)(const tg_optimizer *, tg_slot *))
 {
     adam *opt = tg_optimizer_alloc(
-        sizeof *opt, m, 2, tg_option(name, "lr", options.lr, 1e-3, INFINITY),
-        tg_option(name, "weight_decay", options.weight_decay, weight_decay, INFINITY), update);
-    opt->moments.beta1 = tg_option(name, "beta1", options.beta1, 0.9, 1);
-    opt->moments.beta2 = tg_option(name, "beta2", options.beta2, 0.999, 1);
-    opt->moments.eps = tg_option(name, "eps", options.eps, 1e-8, INFINITY);
-    opt->catch_up = options.catch_up && catch_up_makes_sense(name, &options, &opt->moments);
+        sizeof *opt, name, m, 2, tg_option(name, "lr", options.lr, INFINITY),
+        tg_option(name, "weight_decay", options.weight_decay, INFINITY), update);
+    opt->moments.beta1 = tg_option(name, "beta1", options.beta1, 1);
+    opt->moments.beta2 = tg_option(name, "beta2", options.beta2, 1);
+    opt->moments.eps = tg_option(name, "eps", options.eps, INFINITY);
+    opt->catch_up = options.catch_up && catch_up_makes_sense(name, &options, &opt->moments) &&
+                    opt->moments.beta1 > 0; /* else there is nothing to defer */
     return &opt->base;
 }
 
 tg_optimizer *tg_adam_new(const tg_module *m, tg_adam_options options)
 {
-    return adam_new("adam", m, options, 0, adam_update);
+    return adam_new("adam", m, options, adam_update);
 }
 
 tg_optimizer *tg_adamw_new(const tg_module *m, tg_adam_options options)
 {
-    return adam_new("adamw", m, options, 0.01, adamw_update);
+    return adam_new("adamw", m, options, adamw_update);
 }
 
 tg_optimizer *tg_sparse_adam_new(const tg_module *m, tg_adam_options options)
 {
-    return adam_new("sparse_adam", m, options, 0, sparse_adam_update);
+    return adam_new("sparse_adam", m, options, sparse_adam_update);
 }

@@ -11,8 +11,10 @@
 #include "optim/optim.h"
 #include "tensor/compute-internal.h"
 
+enum { TG_SLOT_PARTS = 3 }; /* first, second, steps */
+
 typedef struct tg_slot {
-    char *name;                /* "MLP_layers.linear_1.weight" */
+    char *part_name[TG_SLOT_PARTS]; /* "MLP_layers.linear_1.weight.first" */
     tg_tensor *param;
     tg_tensor *first, *second; /* moments of the parameter's shape; NULL where not kept */
     tg_tensor *steps;          /* () i64: updates so far */
@@ -29,7 +31,7 @@ struct tg_optimizer {
 };
 
 /* An optimiser of `size` bytes over all parameters of m, with `moments` (0, 1 or 2) a parameter. */
-void *tg_optimizer_alloc(size_t size, const tg_module *m, int moments, double lr,
+void *tg_optimizer_alloc(size_t size, const char *name, const tg_module *m, int moments, double lr,
                          double weight_decay,
                          void (*update)(const tg_optimizer *opt, tg_slot *slot));
 
@@ -90,8 +92,7 @@ bool tg_catch_up(const tg_adam_moments *o, double lr, tg_slot *slot);
 /* Make all updates that were put off, and put off none. NULL is accepted. */
 void tg_catch_up_free(struct tg_catch_up *late);
 
-/* `value`, or the default where it is zero; negative, not finite, or `bound` and more is misuse. */
-double tg_option(const char *optimizer, const char *name, double value, double otherwise,
-                 double bound);
+/* `value`; 0, and misuse, where it is negative, NaN, or `bound` and more. */
+double tg_option(const char *optimizer, const char *name, double value, double bound);
 
 #endif

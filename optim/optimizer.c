@@ -1,4 +1,5 @@
 #include <inttypes.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -17,29 +18,44 @@ static void *allocate(size_t bytes)
     return p;
 }
 
-void *tg_optimizer_alloc(size_t size, const tg_module *m, int moments, double lr,
+/* The parts of a slot that are saved, by name. */
+static const int64_t MAX_STEPS = INT64_C(1) << 53; /* what a double counts */
+static const char *const part_names[TG_SLOT_PARTS] = {"first", "second", "steps"};
+
+static tg_slot slot_new(const char *name, tg_tensor *p, int moments, double lr,
+                        double weight_decay)
+{
+    tg_slot slot = {
+        .param = p,
+        .first = moments > 0 ? tg_owned_at(TG_HERE, p->dtype, p->shape) : NULL,
+        .second = moments > 1 ? tg_owned_at(TG_HERE, p->dtype, p->shape) : NULL,
+        .steps = tg_owned_at(TG_HERE, TG_I64, (tg_shape){.ndim = 0}),
+        .lr = lr,
+        .weight_decay = weight_decay,
+    };
+    for (int part = 0; part < TG_SLOT_PARTS; part++) {
+        const size_t size = strlen(name) + strlen(part_names[part]) + 2;
+        slot.part_name[part] = allocate(size);
+        snprintf(slot.part_name[part], size, "%s.%s", name, part_names[part]);
+    }
+    return slot;
+}
+
+void *tg_optimizer_alloc(size_t size, const char *name, const tg_module *m, int moments, double lr,
                          double weight_decay,
                          void (*update)(const tg_optimizer *opt, tg_slot *slot))
 {
     tg_optimizer *opt = allocate(size);
-    tg_state_dict state = tg_module_state_dict(m);
+    tg_state_dict state = tg_module_parameters(m);
+    if (state.count == 0)
+        tg_misuse("tg_optimizer", name, "%s has no parameters", m->kind);
     opt->update = update;
     opt->lr_factor = 1;
     opt->count = state.count;
     opt->slot = allocate((size_t)state.count * sizeof *opt->slot);
-    for (int64_t i = 0; i < state.count; i++) {
-        tg_tensor *p = state.entry[i].tensor;
-        char *name = allocate(strlen(state.entry[i].name) + 1);
-        opt->slot[i] = (tg_slot){
-            .name = strcpy(name, state.entry[i].name),
-            .param = p,
-            .first = moments > 0 ? tg_owned_at(TG_HERE, p->dtype, p->shape) : NULL,
-            .second = moments > 1 ? tg_owned_at(TG_HERE, p->dtype, p->shape) : NULL,
-            .steps = tg_owned_at(TG_HERE, TG_I64, (tg_shape){.ndim = 0}),
-            .lr = lr,
-            .weight_decay = weight_decay,
-        };
-    }
+    for (int64_t i = 0; i < state.count; i++)
+        opt->slot[i] = slot_new(state.entry[i].name, state.entry[i].tensor, moments, lr,
+                                weight_decay);
     tg_state_dict_release(&state);
     return opt;
 }
@@ -52,7 +68,8 @@ void tg_optimizer_free(tg_optimizer *opt)
         tg_free(opt->slot[i].second);
         tg_free(opt->slot[i].steps);
         free(opt->slot[i].row);
-        free(opt->slot[i].name);
+        for (int part = 0; part < TG_SLOT_PARTS; part++)
+            free(opt->slot[i].part_name[part]);
     }
     if (opt)
         free(opt->slot);
@@ -75,60 +92,65 @@ void tg_optimizer_step(tg_optimizer *opt)
         }
 }
 
-double tg_option(const char *optimizer, const char *name, double value, double otherwise,
-                 double bound)
+double tg_option(const char *optimizer, const char *name, double value, double bound)
 {
-    if (!(value >= 0 && value < bound)) {
-        tg_misuse("tg_optimizer", optimizer, "%s = %g; 0 (for the default) to below %g expected",
-                  name, value, bound);
-        return otherwise;
-    }
-    return value > 0 ? value : otherwise;
+    if (value >= 0 && value < bound)
+        return value;
+    tg_misuse("tg_optimizer", optimizer, "%s = %g; 0 to below %g expected", name, value, bound);
+    return 0;
 }
 
 /* ---- groups ---------------------------------------------------------------------------------- */
 
+static tg_slot *slot_of(tg_optimizer *opt, const tg_tensor *param)
+{
+    for (int64_t i = 0; i < opt->count; i++)
+        if (opt->slot[i].param == param)
+            return &opt->slot[i];
+    return NULL;
+}
+
 void tg_optimizer_group(tg_optimizer *opt, const tg_module *part, double lr, double weight_decay)
 {
-    tg_state_dict state = tg_module_state_dict(part);
-    for (int64_t i = 0; i < state.count; i++)
-        for (int64_t k = 0; k < opt->count; k++)
-            if (opt->slot[k].param == state.entry[i].tensor) {
-                opt->slot[k].lr = lr;
-                opt->slot[k].weight_decay = weight_decay;
-            }
-    tg_state_dict_release(&state);
+    lr = tg_option("group", "lr", lr, INFINITY);
+    weight_decay = tg_option("group", "weight_decay", weight_decay, INFINITY);
+    tg_state_dict parameters = tg_module_parameters(part);
+    const char *other = NULL;
+    for (int64_t i = 0; i < parameters.count && !other; i++)
+        if (!slot_of(opt, parameters.entry[i].tensor))
+            other = parameters.entry[i].name;
+    if (other)
+        tg_misuse("tg_optimizer", "group", "%s of %s is not a parameter of the optimiser", other,
+                  part->kind);
+    for (int64_t i = 0; i < parameters.count && !other; i++) {
+        tg_slot *slot = slot_of(opt, parameters.entry[i].tensor);
+        slot->lr = lr;
+        slot->weight_decay = weight_decay;
+    }
+    tg_state_dict_release(&parameters);
 }
 
 void tg_set_lr_factor(tg_optimizer *opt, double factor)
 {
-    opt->lr_factor = factor;
+    opt->lr_factor = tg_option("lr_factor", "factor", factor, INFINITY);
 }
 
 /* ---- state ----------------------------------------------------------------------------------- */
 
-/* The parts of a slot that are saved, by name. */
-enum { PARTS = 3 };
-static const int64_t MAX_STEPS = INT64_C(1) << 53; /* what a double counts */
-static const char *const part_names[PARTS] = {"first", "second", "steps"};
-
-static tg_tensor *slot_part(const tg_slot *slot, int part, char *name, size_t size)
+static tg_tensor *slot_part(const tg_slot *slot, int part)
 {
-    snprintf(name, size, "%s.%s", slot->name, part_names[part]);
     return part == 0 ? slot->first : part == 1 ? slot->second : slot->steps;
 }
 
 tg_state_dict tg_optimizer_state_dict(tg_optimizer *opt)
 {
     tg_state_dict state = {0};
-    char name[512];
     for (int64_t i = 0; i < opt->count; i++) {
         tg_usable(TG_HERE, "state_dict", opt->slot[i].param); /* moments are up to date then */
-        for (int part = 0; part < PARTS; part++) {
-            tg_tensor *t = slot_part(&opt->slot[i], part, name, sizeof name);
-            if (t)
-                tg_state_dict_add(&state, name, t);
-        }
+        for (int part = 0; part < TG_SLOT_PARTS; part++)
+            if (slot_part(&opt->slot[i], part))
+                tg_state_dict_add(&state, opt->slot[i].part_name[part],
+                                  slot_part(&opt->slot[i], part));
     }
     return state;
 }
@@ -151,22 +173,29 @@ static tg_status check_part(const char *name, const tg_tensor *part, const tg_te
     return TG_OK;
 }
 
+/* Whether each entry is one of the optimiser's own. */
+static tg_status check_names(const tg_state_dict *own, const tg_state_dict *state)
+{
+    for (int64_t i = 0; i < state->count; i++)
+        if (!tg_state_dict_get(own, state->entry[i].name))
+            return tg_failure(TG_EFORMAT, "%s: the optimiser has no such state",
+                              state->entry[i].name);
+    return TG_OK;
+}
+
 tg_status tg_optimizer_load_state_dict(tg_optimizer *opt, const tg_state_dict *state)
 {
-    char name[512];
-    for (int64_t i = 0; i < opt->count; i++)
-        tg_usable(TG_HERE, "load_state_dict", opt->slot[i].param); /* with its old moments */
-    for (int copies = 0; copies < 2; copies++) /* first look, then copy: all or nothing */
-        for (int64_t i = 0; i < opt->count; i++)
-            for (int part = 0; part < PARTS; part++) {
-                tg_tensor *t = slot_part(&opt->slot[i], part, name, sizeof name);
-                const tg_tensor *from = t ? tg_state_dict_get(state, name) : NULL;
-                if (t && copies)
-                    tg_copy_elements(t, from);
-                else if (t && check_part(name, t, from) != TG_OK)
-                    return TG_EFORMAT;
-            }
-    return TG_OK;
+    tg_state_dict own = tg_optimizer_state_dict(opt);
+    tg_status status = TG_OK;
+    for (int64_t i = 0; i < own.count && status == TG_OK; i++)
+        status = check_part(own.entry[i].name, own.entry[i].tensor,
+                            tg_state_dict_get(state, own.entry[i].name));
+    if (status == TG_OK)
+        status = check_names(&own, state);
+    for (int64_t i = 0; i < own.count && status == TG_OK; i++) /* all or nothing */
+        tg_copy_elements(own.entry[i].tensor, tg_state_dict_get(state, own.entry[i].name));
+    tg_state_dict_release(&own);
+    return status;
 }
 
 /* ---- runs ------------------------------------------------------------------------------------ */

@@ -26,20 +26,19 @@ static void rmsprop_update(const tg_optimizer *opt, tg_slot *slot)
     tg_for_runs(slot, u.keep < 1 || u.weight_decay > 0, rmsprop_run, &u);
 }
 
-static tg_optimizer *rmsprop_new(const char *name, const tg_module *m, tg_rmsprop_options options,
-                                 double eps)
+static tg_optimizer *rmsprop_new(const char *name, const tg_module *m, tg_rmsprop_options options)
 {
     rmsprop *opt = tg_optimizer_alloc(
-        sizeof *opt, m, 1, tg_option(name, "lr", options.lr, 1e-2, INFINITY),
-        tg_option(name, "weight_decay", options.weight_decay, 0, INFINITY), rmsprop_update);
-    opt->eps = tg_option(name, "eps", options.eps, eps, INFINITY);
+        sizeof *opt, name, m, 1, tg_option(name, "lr", options.lr, INFINITY),
+        tg_option(name, "weight_decay", options.weight_decay, INFINITY), rmsprop_update);
+    opt->eps = tg_option(name, "eps", options.eps, INFINITY);
     return &opt->base;
 }
 
 tg_optimizer *tg_rmsprop_new(const tg_module *m, tg_rmsprop_options options)
 {
-    rmsprop *opt = (rmsprop *)rmsprop_new("rmsprop", m, options, 1e-8);
-    opt->keep = tg_option("rmsprop", "alpha", options.alpha, 0.99, 1);
+    rmsprop *opt = (rmsprop *)rmsprop_new("rmsprop", m, options);
+    opt->keep = tg_option("rmsprop", "alpha", options.alpha, 1);
     opt->add = 1 - opt->keep;
     return &opt->base;
 }
@@ -48,7 +47,7 @@ tg_optimizer *tg_adagrad_new(const tg_module *m, tg_adagrad_options options)
 {
     const tg_rmsprop_options same = {.lr = options.lr, .eps = options.eps,
                                      .weight_decay = options.weight_decay};
-    rmsprop *opt = (rmsprop *)rmsprop_new("adagrad", m, same, 1e-10);
+    rmsprop *opt = (rmsprop *)rmsprop_new("adagrad", m, same);
     opt->keep = opt->add = 1;
     return &opt->base;
 }

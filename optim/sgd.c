@@ -25,12 +25,12 @@ static void sgd_update(const tg_optimizer *opt, tg_slot *slot)
 
 tg_optimizer *tg_sgd_new(const tg_module *m, tg_sgd_options options)
 {
-    const double momentum = tg_option("sgd", "momentum", options.momentum, 0, INFINITY);
+    const double momentum = tg_option("sgd", "momentum", options.momentum, INFINITY);
     if (options.nesterov && momentum == 0)
         tg_misuse("tg_optimizer", "sgd", "nesterov without a momentum");
     sgd *opt = tg_optimizer_alloc(
-        sizeof *opt, m, momentum > 0 ? 1 : 0, tg_option("sgd", "lr", options.lr, 1e-3, INFINITY),
-        tg_option("sgd", "weight_decay", options.weight_decay, 0, INFINITY), sgd_update);
+        sizeof *opt, "sgd", m, momentum > 0 ? 1 : 0, tg_option("sgd", "lr", options.lr, INFINITY),
+        tg_option("sgd", "weight_decay", options.weight_decay, INFINITY), sgd_update);
     opt->momentum = momentum;
     opt->nesterov = options.nesterov;
     return &opt->base;

@@ -53,7 +53,7 @@ for folder in README-1 use-it-*; do (
     cd "$folder"
     source=$(ls -- *.c*)
     case $source in
-    *.cc) ${CXX:-c++} -std=c++20 "$source" $(pkg-config --cflags --libs tapegrad) -o shared ;;
+    *.cc) ${CXX:-c++} -std=c++17 "$source" $(pkg-config --cflags --libs tapegrad) -o shared ;;
     *)
         ${CC:-cc} -std=c11 "$source" $(pkg-config --cflags --libs tapegrad) -o shared
         ${CC:-cc} -std=c11 "$source" $(pkg-config --cflags tapegrad) "$prefix/lib/libtapegrad.a" \
@@ -65,5 +65,6 @@ for folder in README-1 use-it-*; do (
     ./shared | diff expected -
 ) done
 # shellcheck disable=SC2046 # a list of flags
-${CXX:-c++} -std=c++20 user.cc $(pkg-config --cflags --libs tapegrad) -o user
+${CXX:-c++} -std=c++17 -Wall -Wextra -Wpedantic -Wshadow -Werror user.cc \
+    $(pkg-config --cflags --libs tapegrad) -o user
 ./user >/dev/null

@@ -5,6 +5,8 @@
 
 #include "tapegrad.h"
 
+#define OPTIONS(...) TG_OPTIONS(tg_adam_options, TG_ADAM_DEFAULTS, __VA_ARGS__)
+
 enum { ROWS = 40, DIM = 5, BATCH = 4 };
 
 typedef struct twin { /* the same table under both */
@@ -103,33 +105,33 @@ static void compare(tg_dtype dtype, double scale, tg_adam_options o, bool is_con
 
 Test(catch_up, rows__are_those_of_dense_adam_in_f32)
 {
-    compare(TG_F32, 1, (tg_adam_options){.lr = 5e-4}, true, 1e-6);
+    compare(TG_F32, 1, OPTIONS(.lr = 5e-4), true, 1e-6);
 }
 
 Test(catch_up, rows__are_those_of_dense_adam_when_the_learning_rate_changes)
 {
-    compare(TG_F32, 1, (tg_adam_options){.lr = 5e-4}, false, 1e-6);
-    compare(TG_F64, 1, (tg_adam_options){.lr = 5e-4}, false, 1e-9);
+    compare(TG_F32, 1, OPTIONS(.lr = 5e-4), false, 1e-6);
+    compare(TG_F64, 1, OPTIONS(.lr = 5e-4), false, 1e-9);
 }
 
 /* eps counts beside such roots: the hard case of the expansion. */
 Test(catch_up, rows__are_those_of_dense_adam_when_gradients_are_tiny)
 {
-    compare(TG_F64, 1e-7, (tg_adam_options){.lr = 5e-4}, true, 1e-7);
-    compare(TG_F64, 1e-8, (tg_adam_options){.lr = 5e-4}, true, 1e-7);
-    compare(TG_F64, 1, (tg_adam_options){.lr = 5e-4, .eps = 0.1}, true, 1e-7);
+    compare(TG_F64, 1e-7, OPTIONS(.lr = 5e-4), true, 1e-7);
+    compare(TG_F64, 1e-8, OPTIONS(.lr = 5e-4), true, 1e-7);
+    compare(TG_F64, 1, OPTIONS(.lr = 5e-4, .eps = 0.1), true, 1e-7);
 }
 
 Test(catch_up, rows__are_those_of_dense_adam_with_other_momenta)
 {
-    compare(TG_F64, 1, (tg_adam_options){.lr = 5e-4, .beta1 = 0.5}, true, 1e-9);
-    compare(TG_F64, 1, (tg_adam_options){.lr = 5e-4, .beta1 = 0.95, .beta2 = 0.99}, true, 1e-7);
+    compare(TG_F64, 1, OPTIONS(.lr = 5e-4, .beta1 = 0.5), true, 1e-9);
+    compare(TG_F64, 1, OPTIONS(.lr = 5e-4, .beta1 = 0.95, .beta2 = 0.99), true, 1e-7);
 }
 
 /* A dense gradient, weight decay, a loaded state between updates from rows. */
 Test(catch_up, rows__are_brought_up_before_other_updates)
 {
-    twin t = twin_new(TG_F64, (tg_adam_options){.lr = 1e-2});
+    twin t = twin_new(TG_F64, OPTIONS(.lr = 1e-2));
     tg_rng rng = {.seed = 7};
     for (int64_t step = 0; step < 600; step++) {
         int64_t row[BATCH];
@@ -163,7 +165,7 @@ Test(catch_up, rows__are_brought_up_before_other_updates)
 /* Every way to read a table, after rows were left behind, sees it as dense Adam leaves it. */
 Test(catch_up, reading__brings_rows_up)
 {
-    twin t = twin_new(TG_F64, (tg_adam_options){.lr = 1e-2});
+    twin t = twin_new(TG_F64, OPTIONS(.lr = 1e-2));
     const int64_t all[BATCH] = {0, 1, 2, 3}, one[BATCH] = {0, 0, 0, 0};
     for (int way = 0; way < 6; way++) {
         for (int step = 0; step < 150; step++) {
@@ -196,7 +198,7 @@ Test(catch_up, reading__brings_rows_up)
 
 Test(catch_up, table__may_be_freed_before_its_optimiser)
 {
-    twin t = twin_new(TG_F32, (tg_adam_options){.lr = 1e-2});
+    twin t = twin_new(TG_F32, OPTIONS(.lr = 1e-2));
     const int64_t row[BATCH] = {1, 2, 3, 4}, other[BATCH] = {5, 6, 7, 8};
     update(t.late, t.late_opt, row, 1);
     update(t.late, t.late_opt, other, 1);

@@ -19,7 +19,7 @@ static double fit(const tg_module *m, tg_tensor *(*loss_of)(void *data), void *d
                   int steps)
 {
     double last = NAN;
-    tg_optimizer *opt = tg_adam_new(m, (tg_adam_options){.lr = lr});
+    tg_optimizer *opt = tg_adam_new(m, TG_OPTIONS(tg_adam_options, TG_ADAM_DEFAULTS, .lr = lr));
     for (int step = 0; step < steps; step++) {
         tg_step_begin();
         tg_zero_grad(opt);

@@ -113,22 +113,23 @@ static void repeat(const golden_run *run)
 
 static tg_optimizer *adam(const tg_module *m)
 {
-    return tg_adam_new(m, (tg_adam_options){.lr = LR});
+    return tg_adam_new(m, TG_OPTIONS(tg_adam_options, TG_ADAM_DEFAULTS, .lr = LR));
 }
 
 static tg_optimizer *adam_decay(const tg_module *m)
 {
-    return tg_adam_new(m, (tg_adam_options){.lr = LR, .weight_decay = 1e-2});
+    return tg_adam_new(m, TG_OPTIONS(tg_adam_options, TG_ADAM_DEFAULTS, .lr = LR,
+                                     .weight_decay = 1e-2));
 }
 
 static tg_optimizer *sparse_adam(const tg_module *m)
 {
-    return tg_sparse_adam_new(m, (tg_adam_options){.lr = LR});
+    return tg_sparse_adam_new(m, TG_OPTIONS(tg_adam_options, TG_ADAM_DEFAULTS, .lr = LR));
 }
 
 static tg_optimizer *sgd(const tg_module *m)
 {
-    return tg_sgd_new(m, (tg_sgd_options){.lr = LR, .momentum = 0.9});
+    return tg_sgd_new(m, TG_OPTIONS(tg_sgd_options, TG_SGD_DEFAULTS, .lr = LR, .momentum = 0.9));
 }
 
 Test(golden, ncf__trains_with_adam)

@@ -67,16 +67,29 @@ Test(layers, embedding_bag__is_the_sum_or_mean_of_rows)
     }
 }
 
-Test(layers, sequential__of_too_many_is_named)
+Test(layers, sequential__has_no_bound)
 {
-    void *layer[17];
-    for (int i = 0; i < 17; i++)
+    void *layer[100];
+    for (int i = 0; i < 100; i++)
         layer[i] = tg_dropout_new(0.5);
-    tg_set_misuse(TG_MISUSE_RETURN);
-    tg_sequential *net = tg_sequential_of(TG_HERE, layer, 17);
-    expect_misuse("sequential: 17 layers; at most 16 are possible");
-    cr_expect_eq(net->base.nchildren, 16);
+    tg_sequential *net = tg_sequential_of(TG_HERE, layer, 100);
+    cr_expect_eq(net->base.nchildren, 100);
+    cr_expect_str_eq(net->base.child[99].name, "99");
     tg_module_free(&net->base);
+}
+
+/* "dropout probability has to be between 0 and 1": at the layer, not at its first use. */
+Test(layers, dropout__of_no_probability_is_misuse)
+{
+    const double bad[] = {-0.1, 1.5, NAN, INFINITY};
+    tg_set_misuse(TG_MISUSE_RETURN);
+    for (int i = 0; i < 4; i++) {
+        tg_module_free(&tg_dropout_new(bad[i])->base);
+        expect_misuse("dropout: probability ");
+    }
+    tg_module_free(&tg_dropout_new(0)->base);
+    tg_module_free(&tg_dropout_new(1)->base);
+    cr_expect_eq(tg_last_error()->status, TG_OK);
 }
 
 Test(layers, sequential__has_gradients_of_both_orders)
@@ -218,6 +231,8 @@ Test(layers, init__of_what_is_no_matrix_is_named)
     expect_misuse("kaiming_normal: a weight of two dimensions, (out, in), expected");
     tg_xavier_uniform(w);
     expect_misuse("xavier_uniform: a weight of two dimensions, (out, in), expected");
+    tg_lecun_normal(NULL);
+    expect_misuse("lecun_normal: the tensor is NULL");
     tg_free(w);
 }
 

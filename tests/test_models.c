@@ -323,7 +323,8 @@ Test(models, training__learns_a_small_table)
         const rating_model *model = &rating_models[i];
         tg_manual_seed(10);
         tg_module *m = model->create(USERS, ITEMS, (model_options){.factors = 8, .dropout = 0});
-        tg_optimizer *opt = tg_adam_new(m, (tg_adam_options){.lr = 0.01});
+        tg_optimizer *opt = tg_adam_new(
+            m, TG_OPTIONS(tg_adam_options, TG_ADAM_DEFAULTS, .lr = 0.01));
         double first = 0, last = 0;
         for (int step = 0; step < 400; step++) {
             tg_step_begin();

@@ -6,6 +6,7 @@
 
 #include "autograd/autograd.h"
 #include "nn/layers.h"
+#include "optim/optim.h"
 #include "tensor/random.h"
 
 /* ---- a small tree of modules ----------------------------------------------------------------- */
@@ -113,15 +114,62 @@ Test(module, child__takes_its_parents_mode)
 Test(module, registering__has_no_bound)
 {
     enum { COUNT = 100 };
-    static char name[COUNT][16];
     net *m = tg_module_new(net);
     for (int i = 0; i < COUNT; i++) {
-        snprintf(name[i], sizeof name[i], "p%d", i);
-        tg_tensor *p = tg_param(m, name[i], tg_owned(TG_F32, i + 1));
+        char name[16];
+        snprintf(name, sizeof name, "p%d", i);
+        tg_tensor *p = tg_param(m, name, tg_owned(TG_F32, i + 1));
         cr_assert_eq(p, m->base.parameter[i].tensor);
     }
     cr_expect_eq(tg_module_parameter_count(&m->base), COUNT * (COUNT + 1) / 2);
     cr_expect_eq(tg_numel(m->base.parameter[41].tensor), 42);
+    tg_module_free(&m->base);
+}
+
+/* Registering in a loop, with one buffer for all names. */
+Test(module, names__are_copied)
+{
+    net *m = tg_module_new(net);
+    tg_state_dict state = {.owns_tensors = true};
+    char name[16], expected[16];
+    for (int i = 0; i < 3; i++) {
+        snprintf(name, sizeof name, "p%d", i);
+        cr_assert_not(tg_is_error(tg_param(m, name, tg_owned(TG_F32, 1))));
+        tg_state_dict_add(&state, name, tg_owned(TG_F32, 1));
+        tg_state_dict_note(&state, name, name);
+        name[0] = 'c';
+        cr_assert_not_null(tg_child(m, name, tg_linear_new(1, 1)));
+    }
+    memset(name, '-', sizeof name - 1);
+    tg_optimizer *opt = tg_sgd(m, .lr = 1);
+    for (int i = 0; i < 3; i++) {
+        snprintf(expected, sizeof expected, "p%d", i);
+        cr_expect_str_eq(m->base.parameter[i].name, expected);
+        cr_expect_str_eq(state.entry[i].name, expected);
+        cr_expect_str_eq(tg_state_dict_get_note(&state, expected), expected);
+        expected[0] = 'c';
+        cr_expect_str_eq(m->base.child[i].name, expected);
+    }
+    tg_state_dict moments = tg_optimizer_state_dict(opt);
+    cr_expect_not_null(tg_state_dict_get(&moments, "c1.weight.steps"));
+    tg_state_dict_release(&moments);
+    tg_optimizer_free(opt);
+    tg_state_dict_release(&state);
+    tg_module_free(&m->base);
+}
+
+/* As register_parameter and add_module of PyTorch do: KeyError. */
+Test(module, names__have_no_dots)
+{
+    static const char *const names[] = {".a", "a.b", "."};
+    tg_set_misuse(TG_MISUSE_RETURN);
+    net *m = tg_module_new(net);
+    for (int i = 0; i < 3; i++) {
+        cr_expect(tg_is_error(tg_param(m, names[i], tg_owned(TG_F32, 1))));
+        misuse_is("the name has a dot");
+        cr_expect_null(tg_child(m, names[i], tg_linear_new(1, 1)));
+        misuse_is("the name has a dot");
+    }
     tg_module_free(&m->base);
 }
 

@@ -2,9 +2,12 @@
 #include <criterion/criterion.h>
 #include <float.h>
 #include <math.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "tapegrad.h"
+
+#define OPTIONS(...) TG_OPTIONS(tg_adam_options, TG_ADAM_DEFAULTS, __VA_ARGS__)
 
 /* A table, and a vector beside it. */
 typedef struct pair {
@@ -167,7 +170,7 @@ static const setting settings[] = {
     {"adam", ADAM, 0, 0, adam_plain},
     {"adam, weight decay", ADAM, 0, 0.2, adam_decay},
     {"sgd, nesterov", NESTEROV, 0.9, 0.2, sgd_nesterov},
-    {"adamw", ADAMW, 0, 0, adamw_plain},
+    {"adamw", ADAMW, 0, 0.01, adamw_plain},
     {"adamw, weight decay", ADAMW, 0, 0.2, adamw_decay},
     {"adagrad", ADAGRAD, 0, 0, adagrad_plain},
     {"adagrad, weight decay", ADAGRAD, 0, 0.2, adagrad_decay},
@@ -181,7 +184,8 @@ enum { SETTINGS = sizeof settings / sizeof *settings };
 static tg_optimizer *optimizer_new(const setting *s, pair *m)
 {
     const double decay = s->weight_decay;
-    const tg_adam_options o = {0.05, 0.8, 0.95, 0.01, decay, false};
+    const tg_adam_options o = {
+        .lr = 0.05, .beta1 = 0.8, .beta2 = 0.95, .eps = 0.01, .weight_decay = decay};
     switch (s->kind) {
     case ADAM: return tg_adam_new(&m->base, o);
     case ADAMW: return tg_adamw_new(&m->base, o);
@@ -250,7 +254,7 @@ Test(optim, gradient__row_sparse_or_dense_or_changing_gives_the_same_bits)
 Test(optim, sparse_adam__treats_dense_gradients_as_adam_does)
 {
     pair *a = pair_new(TG_F32, ROWS, DIM), *b = pair_new(TG_F32, ROWS, DIM);
-    const tg_adam_options o = {.lr = 0.05, .weight_decay = 0.2};
+    const tg_adam_options o = OPTIONS(.lr = 0.05, .weight_decay = 0.2);
     tg_optimizer *opt_a = tg_adam_new(&a->base, o), *opt_b = tg_sparse_adam_new(&b->base, o);
     for (int step = 0; step < STEPS; step++) {
         take_step(a, opt_a, step, true);
@@ -266,7 +270,7 @@ Test(optim, sparse_adam__leaves_absent_rows_alone)
 {
     for (int sparse = 0; sparse < 2; sparse++) {
         pair *m = pair_new(TG_F64, ROWS, DIM);
-        const tg_adam_options o = {.lr = 0.05, .weight_decay = 0.2};
+        const tg_adam_options o = OPTIONS(.lr = 0.05, .weight_decay = 0.2);
         tg_optimizer *opt = (sparse ? tg_sparse_adam_new : tg_adam_new)(&m->base, o);
         for (int step = 0; step < 3; step++)
             take_step(m, opt, step, false);
@@ -299,7 +303,7 @@ static double first_step(const setting *s)
     switch (s->kind) {
     case SGD: return 0.1 * g;
     case NESTEROV: return 0.1 * (g + s->momentum * g);
-    case ADAMW: return 0.05 * (s->weight_decay ? s->weight_decay : 0.01) * 0.75 + 0.05 / 1.01;
+    case ADAMW: return 0.05 * s->weight_decay * 0.75 + 0.05 / 1.01;
     case RMSPROP: return 0.05 * g / (sqrt(0.2) * g + 0.01);
     default: return 0.05 * g / (g + 0.01);
     }
@@ -420,35 +424,70 @@ Test(optim, options__left_out_have_their_defaults)
     check_defaults("sparse_adam", make_sparse_adam);
 }
 
+/* Where PyTorch raises ValueError; and NaN, which some of its comparisons let through. */
+#define OPTIONS_BY_NAME(X)                                                                         \
+    X(sgd, lr, INFINITY) X(sgd, momentum, INFINITY) X(sgd, weight_decay, INFINITY)                 \
+    X(adam, lr, INFINITY) X(adam, beta1, 1) X(adam, beta2, 1) X(adam, eps, INFINITY)               \
+    X(adam, weight_decay, INFINITY) X(adamw, beta2, 1) X(adamw, weight_decay, INFINITY)            \
+    X(sparse_adam, lr, INFINITY) X(sparse_adam, beta1, 1) X(sparse_adam, weight_decay, INFINITY)   \
+    X(adagrad, lr, INFINITY) X(adagrad, eps, INFINITY) X(adagrad, weight_decay, INFINITY)          \
+    X(rmsprop, lr, INFINITY) X(rmsprop, alpha, 1) X(rmsprop, eps, INFINITY)                        \
+    X(rmsprop, weight_decay, INFINITY)
+#define MAKE(kind, option, bound)                                                                  \
+    static tg_optimizer *make_##kind##_##option(pair *m, double x)                                 \
+    {                                                                                              \
+        return tg_##kind(m, .option = x);                                                          \
+    }
+OPTIONS_BY_NAME(MAKE)
+#define OPTION(kind, option, bound) {make_##kind##_##option, #kind, #option, bound},
+static const struct {
+    tg_optimizer *(*make)(pair *m, double x);
+    const char *kind, *option;
+    double bound; /* the first number that is too large */
+} numbers[] = {OPTIONS_BY_NAME(OPTION)};
+
+static void expect_misuse(const char *expected)
+{
+    cr_expect_eq(tg_last_error()->status, TG_EMISUSE, "no misuse: %s", expected);
+    cr_expect_not_null(strstr(tg_last_error()->message, expected), "%s lacks %s",
+                       tg_last_error()->message, expected);
+    tg_clear_error();
+}
+
 Test(optim, options__that_make_no_sense_are_misuse)
 {
-    static const double bad[] = {-1, NAN, INFINITY, -INFINITY};
-    static const char *const names[] = {"lr", "momentum", "beta2", "eps", "weight_decay"};
     pair *m = pair_new(TG_F32, ROWS, DIM);
     tg_set_misuse(TG_MISUSE_RETURN);
-    for (int i = 0; i < 4 * 5; i++) {
-        const double x = bad[i % 4];
-        tg_optimizer *opt = i / 4 == 0   ? tg_sgd(m, .lr = x)
-                            : i / 4 == 1 ? tg_sgd(m, .momentum = x)
-                            : i / 4 == 2 ? tg_adam(m, .beta2 = x)
-                            : i / 4 == 3 ? tg_adam(m, .eps = x)
-                                         : tg_sparse_adam(m, .weight_decay = x);
-        cr_expect_eq(tg_last_error()->status, TG_EMISUSE, "%s = %g", names[i / 4], x);
-        cr_expect_not_null(strstr(tg_last_error()->message, names[i / 4]), "%s",
-                           tg_last_error()->message);
-        tg_clear_error();
-        tg_optimizer_free(opt);
+    for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++) {
+        const double bad[] = {-1, -1e-300, NAN, -INFINITY, INFINITY, numbers[i].bound};
+        for (int k = 0; k < 6; k++) {
+            char message[64];
+            snprintf(message, sizeof message, "%s: %s = %g;", numbers[i].kind, numbers[i].option,
+                     bad[k]);
+            tg_optimizer_free(numbers[i].make(m, bad[k]));
+            expect_misuse(message);
+        }
+        tg_optimizer_free(numbers[i].make(m, 0));
+        cr_expect_eq(tg_last_error()->status, TG_OK, "%s: %s = 0", numbers[i].kind,
+                     numbers[i].option);
     }
-    for (int i = 0; i < 4; i++) {
-        tg_optimizer *opt = i == 0   ? tg_adam(m, .beta1 = 1)
-                            : i == 1 ? tg_adamw(m, .beta2 = 1.5)
-                            : i == 2 ? tg_rmsprop(m, .alpha = 1)
-                                     : tg_sgd(m, .nesterov = true);
-        cr_expect_eq(tg_last_error()->status, TG_EMISUSE, "%d", i);
-        tg_clear_error();
-        tg_optimizer_free(opt);
+    tg_optimizer_free(tg_sgd(m, .nesterov = true));
+    expect_misuse("nesterov without a momentum");
+    tg_module_free(&m->base);
+}
+
+/* "optimizer got an empty parameter list" */
+Test(optim, optimizer__of_no_parameters_is_misuse)
+{
+    tg_dropout_layer *m = tg_dropout_new(0.5);
+    tg_set_misuse(TG_MISUSE_RETURN);
+    tg_optimizer *opt[] = {tg_sgd(m), tg_adam(m), tg_adagrad(m)};
+    expect_misuse("sgd: tg_dropout_layer has no parameters");
+    for (int i = 0; i < 3; i++) {
+        tg_zero_grad(opt[i]);
+        tg_optimizer_step(opt[i]);
+        tg_optimizer_free(opt[i]);
     }
-    tg_set_misuse(TG_MISUSE_EXIT);
     tg_module_free(&m->base);
 }
 
@@ -493,6 +532,62 @@ Test(optim, schedules__give_the_numbers_of_pytorch)
     expect_factors("plateau", 8, now[4], plateau);
 }
 
+/* ReduceLROnPlateau(SGD(p, 1.), factor=0.5, patience=patience), its lr after each value. */
+Test(optim, plateau__compares_as_pytorch)
+{
+    static const struct {
+        int patience, count;
+        double value[7], expected[7];
+    } runs[] = {
+        {1, 4, {NAN, NAN, NAN, NAN}, {1, 0.5, 0.5, 0.25}},
+        {1, 7, {3, NAN, 2, NAN, NAN, NAN, 1}, {1, 1, 1, 1, 0.5, 0.5, 0.5}},
+        {1, 4, {INFINITY, INFINITY, INFINITY, 1}, {1, 0.5, 0.5, 0.5}},
+        {1, 6, {3, 2, -INFINITY, -INFINITY, -INFINITY, -INFINITY}, {1, 1, 1, 1, 0.5, 0.5}},
+        {0, 5, {-1, -0.99995, -0.9999, -0.9998, -0.9997}, {1, 1, 1, 0.5, 0.25}},
+        {0, 4, {0, 0, -1e-9, -1}, {1, 0.5, 0.5, 0.5}},
+    };
+    for (int r = 0; r < 6; r++) {
+        tg_plateau p = tg_plateau_of(.factor = 0.5, .patience = runs[r].patience);
+        for (int i = 0; i < runs[r].count; i++) {
+            const double now = tg_schedule_plateau(&p, runs[r].value[i]);
+            cr_expect_eq(now, runs[r].expected[i], "run %d, value %d: %g", r, i, now);
+        }
+    }
+}
+
+Test(optim, schedule__without_steps_is_misuse)
+{
+    static double (*const schedules[])(int64_t step, int64_t steps) = {
+        tg_schedule_cosine, tg_schedule_warmup, tg_schedule_one_cycle};
+    static const char *const names[] = {"cosine: step ", "warmup: step ", "one_cycle: step "};
+    static const int64_t bad[][2] = {{0, 0}, {0, -1}, {3, INT64_MIN}, {-1, 5}};
+    pair *m = pair_new(TG_F32, 2, 1);
+    tg_optimizer *opt = tg_sgd(m);
+    tg_set_misuse(TG_MISUSE_RETURN);
+    for (int b = 0; b < 4; b++) {
+        for (int i = 0; i < 3; i++) {
+            cr_expect_eq(schedules[i](bad[b][0], bad[b][1]), 1);
+            expect_misuse(names[i]);
+        }
+        cr_expect_eq(tg_schedule_step(bad[b][0], bad[b][1], 0.5), 1);
+        expect_misuse("step: step ");
+    }
+    tg_schedule_one_cycle(6, 5); /* "Tried to step 7 times." */
+    expect_misuse("one_cycle: step 6 of 5");
+    const double factors[] = {-0.5, NAN, INFINITY};
+    for (int i = 0; i < 3; i++) {
+        tg_set_lr_factor(opt, factors[i]);
+        expect_misuse("factor = ");
+        tg_plateau p = tg_plateau_of(.factor = factors[i]);
+        tg_schedule_plateau(&p, 1);
+        expect_misuse("plateau: factor = ");
+    }
+    tg_plateau p = tg_plateau_of(.factor = 1); /* "Factor should be < 1.0." */
+    cr_expect_eq(tg_schedule_plateau(&p, 1), 1);
+    expect_misuse("plateau: factor = 1;");
+    end(m, opt);
+}
+
 Test(optim, group__has_its_own_rate_and_the_factor_scales_all)
 {
     typedef struct two {
@@ -516,6 +611,37 @@ Test(optim, group__has_its_own_rate_and_the_factor_scales_all)
     tg_module_free(&m->base);
 }
 
+/* PyTorch has no word for a module of another tree; its groups hold parameters. */
+Test(optim, group__of_another_module_is_misuse)
+{
+    pair *m = pair_new(TG_F64, 2, 1);
+    tg_linear_layer *other = tg_linear_new(2, 1);
+    tg_optimizer *opt = tg_sgd(m, .lr = 0.5);
+    tg_set_misuse(TG_MISUSE_RETURN);
+    tg_optimizer_group(opt, &other->base, 0.25, 0);
+    expect_misuse("group: weight of tg_linear_layer is not a parameter of the optimiser");
+    tg_param(other, "vector", m->vector); /* one is, others are not: nothing is changed */
+    tg_optimizer_group(opt, &other->base, 0.25, 0);
+    expect_misuse("group: weight of tg_linear_layer");
+    const double bad[] = {-1, NAN, INFINITY};
+    for (int i = 0; i < 3; i++) {
+        pair *own = pair_new(TG_F64, 2, 1);
+        tg_optimizer *o = tg_adam(own);
+        tg_optimizer_group(o, &own->base, bad[i], 0);
+        expect_misuse("group: lr = ");
+        tg_optimizer_group(o, &own->base, 1, bad[i]);
+        expect_misuse("group: weight_decay = ");
+        end(own, o);
+    }
+    tg_step_begin();
+    tg_backward(tg_sum(m->vector));
+    tg_optimizer_step(opt);
+    tg_step_end();
+    cr_expect_eq(tg_get(m->vector, 0), 0.25, "0.75 less 0.5 times 1");
+    tg_child(m, "other", other); /* one tree, which frees the vector once */
+    end(m, opt);
+}
+
 /* kann scales to norm 1 whatever the threshold: (30, 40) cut at 5 must have norm 5. */
 Test(optim, clip__by_norm_and_by_value)
 {
@@ -531,6 +657,75 @@ Test(optim, clip__by_norm_and_by_value)
     tg_clip_grad_value(&m->base, 3.5);
     cr_expect_float_eq(tg_get(m->table->grad, 0, 0), 3, 1e-6);
     cr_expect_eq(tg_get(m->table->grad, 1, 0), 3.5);
+    tg_step_end();
+    tg_module_free(&m->base);
+}
+
+/* clip_grad_norm_ of two gradients, (2) and (2), f64, in PyTorch 1.13. */
+Test(optim, clip__of_what_is_not_finite_is_as_in_pytorch)
+{
+    static const struct {
+        double gradient[4], max_norm, norm, expected[4];
+    } runs[] = {
+        {{1, 2, 3, NAN}, 1, NAN, {NAN, NAN, NAN, NAN}},
+        {{1, 2, 3, INFINITY}, 1, INFINITY, {0, 0, 0, NAN}},
+        {{1, -2, 3, INFINITY}, INFINITY, INFINITY, {NAN, NAN, NAN, NAN}},
+        {{30, 40, 0, 0}, 5, 50, {2.9999999400000013, 3.999999920000002, 0, 0}},
+        {{30, 40, 0, 0}, 0, 50, {0, 0, 0, 0}},
+        {{3, 4, 0, 0}, INFINITY, 5, {3, 4, 0, 0}},
+        {{0, 0, 0, 0}, 1, 0, {0, 0, 0, 0}},
+    };
+    for (int r = 0; r < 7; r++) {
+        pair *m = pair_new(TG_F64, 2, 1);
+        const double *g = runs[r].gradient;
+        tg_param(m, "more", tg_owned(TG_F64, 2));
+        tg_step_begin();
+        tg_tensor *more = m->base.parameter[2].tensor;
+        tg_backward(tg_add(tg_sum(tg_mul(m->table, tg_from(TG_F64, g, 2, 1))),
+                           tg_sum(tg_mul(more, tg_from(TG_F64, g + 2, 2)))));
+        const double norm = tg_clip_grad_norm(&m->base, runs[r].max_norm);
+        cr_expect(norm == runs[r].norm || (isnan(norm) && isnan(runs[r].norm)), "%d", r);
+        for (int i = 0; i < 4; i++) {
+            const double now = i < 2 ? tg_get(m->table->grad, i, 0) : tg_get(more->grad, i - 2);
+            const double expected = runs[r].expected[i];
+            cr_expect(fabs(now - expected) < 1e-15 || (isnan(now) && isnan(expected)),
+                      "run %d, element %d: %.17g, not %.17g", r, i, now, expected);
+        }
+        tg_step_end();
+        tg_module_free(&m->base);
+    }
+}
+
+Test(optim, clip__to_less_than_nothing_is_misuse)
+{
+    const double bad[] = {-1, -INFINITY, NAN};
+    pair *m = pair_new(TG_F64, 2, 1);
+    tg_set_misuse(TG_MISUSE_RETURN);
+    tg_step_begin();
+    tg_backward(tg_sum(tg_mul_scalar(m->table, 3)));
+    for (int i = 0; i < 3; i++) {
+        cr_expect_float_eq(tg_clip_grad_norm(&m->base, bad[i]), sqrt(18), 1e-15);
+        expect_misuse("max_norm = ");
+        tg_clip_grad_value(&m->base, bad[i]);
+        expect_misuse("bound = ");
+        cr_expect_eq(tg_get(m->table->grad, 1, 0), 3, "the gradient stays");
+    }
+    tg_step_end();
+    tg_module_free(&m->base);
+}
+
+/* clip_grad_value_([1, -2, nan, inf], 1) */
+Test(optim, clip_value__leaves_nan)
+{
+    static const double g[] = {1, -2, NAN, INFINITY}, expected[] = {1, -1, NAN, 1};
+    pair *m = pair_new(TG_F64, 4, 1);
+    tg_step_begin();
+    tg_backward(tg_sum(tg_mul(m->table, tg_from(TG_F64, g, 4, 1))));
+    tg_clip_grad_value(&m->base, 1);
+    for (int i = 0; i < 4; i++) {
+        const double now = tg_get(m->table->grad, i, 0);
+        cr_expect(now == expected[i] || (isnan(now) && i == 2), "%d: %g", i, now);
+    }
     tg_step_end();
     tg_module_free(&m->base);
 }
@@ -582,6 +777,41 @@ Test(optim, state__of_another_module_is_refused)
     tg_state_dict_release(&state);
     end(a, opt);
     end(b, other);
+}
+
+/* PyTorch: "parameter group that doesn't match the size of optimizer's group" */
+Test(optim, state__of_more_than_the_optimiser_is_refused)
+{
+    pair *m = pair_new(TG_F32, ROWS, DIM);
+    tg_optimizer *plain = tg_sgd(m), *momentum = tg_sgd(m, .momentum = 0.9);
+    tg_state_dict state = tg_optimizer_state_dict(momentum);
+    cr_expect_eq(tg_optimizer_load_state_dict(momentum, &state), TG_OK);
+    cr_expect_eq(tg_optimizer_load_state_dict(plain, &state), TG_EFORMAT);
+    cr_expect_str_eq(tg_last_error()->message,
+                     "table.first: the optimiser has no such state");
+    tg_state_dict_add(&state, "bias.steps", m->vector);
+    cr_expect_eq(tg_optimizer_load_state_dict(momentum, &state), TG_EFORMAT);
+    cr_expect_str_eq(tg_last_error()->message, "bias.steps: the optimiser has no such state");
+    tg_state_dict_release(&state);
+    tg_optimizer_free(plain);
+    end(m, momentum);
+}
+
+/* Names of any length, which modules in modules may have. */
+Test(optim, state__has_the_whole_name)
+{
+    char name[1000];
+    memset(name, 'n', sizeof name - 1);
+    name[sizeof name - 1] = '\0';
+    pair *m = pair_new(TG_F32, 1, 1);
+    tg_param(m, name, tg_owned(TG_F32, 1));
+    tg_optimizer *opt = tg_adam(m);
+    tg_state_dict state = tg_optimizer_state_dict(opt);
+    cr_expect_eq(state.count, 9);
+    cr_expect_str_eq(state.entry[8].name + 999, ".steps");
+    cr_expect_eq(tg_optimizer_load_state_dict(opt, &state), TG_OK);
+    tg_state_dict_release(&state);
+    end(m, opt);
 }
 
 /* A state with `other` in the place of a part must be refused. */

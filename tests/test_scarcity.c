@@ -148,7 +148,8 @@ static tg_status read_and_split(tg_dataset *all, tg_ids *users, tg_ids *items)
     tg_status status = tg_synthetic(users, items, all, .users = 20, .items = 20, .ratings = 60);
     if (status == TG_OK)
         status = tg_synthetic_best(users, items, all,
-                                   (tg_synthetic_options){.users = 20, .items = 20}, &best);
+                                   TG_OPTIONS(tg_synthetic_options, TG_SYNTHETIC_DEFAULTS,
+                                              .users = 20, .items = 20), &best);
     if (status == TG_OK)
         status = tg_split_random(all, 0.2, 1, &train, &test);
     if (status == TG_OK)

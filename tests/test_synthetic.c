@@ -6,6 +6,8 @@
 #include "data/split.h"
 #include "data/synthetic.h"
 
+#define OPTIONS(...) TG_OPTIONS(tg_synthetic_options, TG_SYNTHETIC_DEFAULTS, __VA_ARGS__)
+
 typedef struct made { /* synthetic ratings with their ids */
     tg_ids users, items;
     tg_dataset ratings;
@@ -33,7 +35,7 @@ static void release(made *m)
 
 Test(synthetic, ratings__resemble_movielens)
 {
-    made m = make((tg_synthetic_options){0});
+    made m = make(OPTIONS(0));
     cr_assert_eq(m.ratings.count, 100000);
     cr_expect_eq(tg_ratings_duplicates(&m.ratings), 0);
     const double mean = tg_ratings_mean(&m.ratings); /* MovieLens 100K: 3.53, deviation 1.13 */
@@ -60,7 +62,7 @@ Test(synthetic, ratings__resemble_movielens)
 
 Test(synthetic, ids__are_numbers_from_1_on)
 {
-    made m = make((tg_synthetic_options){.users = 50, .items = 80, .ratings = 900});
+    made m = make(OPTIONS(.users = 50, .items = 80, .ratings = 900));
     cr_expect_eq(m.users.count, 50);
     cr_expect_eq(m.items.count, 80);
     cr_expect_str_eq(tg_ids_name(&m.users, 0), "1");
@@ -79,7 +81,7 @@ Test(synthetic, ids__are_numbers_from_1_on)
         cr_assert_str_eq(tg_ids_name(&more.items, item), tg_ids_name(&m.items, m.item[i]));
     }
     tg_synthetic_floor best, same;
-    const tg_synthetic_options few = {.users = 49, .items = 80, .ratings = 900};
+    const tg_synthetic_options few = OPTIONS(.users = 49, .items = 80, .ratings = 900);
     tg_synthetic_options all = few;
     all.users = 50;
     cr_assert_eq(tg_synthetic_best(&m.users, &m.items, &m.ratings, all, &best), TG_OK);
@@ -94,8 +96,7 @@ Test(synthetic, ratings__are_a_function_of_their_seed)
 {
     made m[3];
     for (int i = 0; i < 3; i++)
-        m[i] = make((tg_synthetic_options){
-            .users = 50, .items = 80, .ratings = 900, .seed = (uint64_t)(i / 2)});
+        m[i] = make(OPTIONS(.users = 50, .items = 80, .ratings = 900, .seed = (uint64_t)i / 2));
     int64_t equal = 0;
     for (int64_t i = 0; i < 900; i++) {
         cr_assert(m[0].user[i] == m[1].user[i] && m[0].item[i] == m[1].item[i] &&
@@ -111,21 +112,21 @@ Test(synthetic, ratings__are_a_function_of_their_seed)
  * the realised error of rounding is what the formula expects of it. */
 Test(synthetic, best_error__is_that_of_its_distribution)
 {
-    const tg_synthetic_options quiet = {.noise = 1e-6};
+    const tg_synthetic_options quiet = OPTIONS(.noise = 1e-6);
     made m = make(quiet);
     tg_synthetic_floor low, high, half;
     cr_assert_eq(tg_synthetic_best(&m.users, &m.items, &m.ratings, quiet, &low), TG_OK);
     cr_assert_eq(tg_synthetic_best(&m.users, &m.items, &m.ratings,
-                                   (tg_synthetic_options){.noise = 0.9}, &high), TG_OK);
+                                   OPTIONS(.noise = 0.9), &high), TG_OK);
     cr_expect_lt(low.mae, 1e-3);
     cr_expect_float_eq(high.mae, 0.644, 0.02);
     cr_expect_float_eq(high.rmse, 0.853, 0.02);
     tg_dataset train, test; /* of a part, with its pairs */
     cr_assert_eq(tg_split_random(&m.ratings, 0.5, 1, &train, &test), TG_OK);
     cr_assert_eq(tg_synthetic_best(&m.users, &m.items, &train,
-                                   (tg_synthetic_options){.noise = 0.9}, &half), TG_OK);
+                                   OPTIONS(.noise = 0.9), &half), TG_OK);
     cr_assert_eq(tg_synthetic_best(&m.users, &m.items, &test,
-                                   (tg_synthetic_options){.noise = 0.9}, &low), TG_OK);
+                                   OPTIONS(.noise = 0.9), &low), TG_OK);
     cr_expect_float_eq((half.mae + low.mae) / 2, high.mae, 1e-9);
     release(&m);
 }

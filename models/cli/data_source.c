@@ -156,7 +156,7 @@ static tg_status load_split_files(const data_options *o, tg_ids *users, tg_ids *
 static tg_status load_and_split(const data_options *o, uint64_t seed, tg_ids *users, tg_ids *items,
                                 data_source *source)
 {
-    const tg_synthetic_options defaults = {0};
+    const tg_synthetic_options defaults = {TG_SYNTHETIC_DEFAULTS};
     tg_status status = o->data ? tg_ratings_read(o->data, users, items, &source->all)
                                : tg_synthetic_with(users, items, &source->all, defaults);
     if (status == TG_OK && o->data)

@@ -396,10 +396,12 @@ int trainer_run(trainer *t)
 static tg_optimizer *new_optimizer(const training_plan *plan, const tg_module *m)
 {
     if (strcmp(plan->optimizer, "sgd") == 0)
-        return tg_sgd_new(m, (tg_sgd_options){.lr = plan->lr, .momentum = 0.9});
+        return tg_sgd_new(m, TG_OPTIONS(tg_sgd_options, TG_SGD_DEFAULTS, .lr = plan->lr,
+                                        .momentum = 0.9));
     if (strcmp(plan->optimizer, "adam") == 0)
-        return tg_adam_new(m, (tg_adam_options){.lr = plan->lr, .catch_up = true});
-    return tg_sparse_adam_new(m, (tg_adam_options){.lr = plan->lr});
+        return tg_adam_new(m, TG_OPTIONS(tg_adam_options, TG_ADAM_DEFAULTS, .lr = plan->lr,
+                                         .catch_up = true));
+    return tg_sparse_adam_new(m, TG_OPTIONS(tg_adam_options, TG_ADAM_DEFAULTS, .lr = plan->lr));
 }
 
 int trainer_init(trainer *t, const training_plan *plan, recommender *r, const data_source *data)

@@ -9,7 +9,8 @@ int main()
     tg_manual_seed(1);
     tg_sequential *net = tg_sequential_new(tg_linear_new(2, 8), tg_activation_new(tg_tanh_at),
                                            tg_linear_new(8, 1));
-    tg_optimizer *opt = tg_adam(net, .lr = 0.05);
+    const tg_adam_options plain = TG_OPTIONS(tg_adam_options, TG_ADAM_DEFAULTS, .beta1 = 0);
+    tg_optimizer *opt = tg_adam(net, .eps = plain.eps, .lr = plain.beta1 == 0 ? 0.05 : 1);
     const float points[] = {0, 0, 0, 1, 1, 0, 1, 1}, parity[] = {0, 1, 1, 0};
     tg_dataset data = tg_dataset_of(tg_from(TG_F32, points, 4, 2), tg_from(TG_F32, parity, 4));
     tg_loader *loader = tg_loader_new(&data, 4, .shuffle = true);
@@ -28,11 +29,12 @@ int main()
     tg_step_begin();
     x = tg_requires_grad(tg_full(TG_F64, 2, 3, 1));
     tg_tensor *dx = nullptr, *y = tg_sum_dim(tg_cat(0, x, x), false, 0, 1);
-    tg_grad(y, &x, 1, &dx, .create_graph = true);
+    tg_grad(y, &x, 1, &dx, .grad_output = tg_scalar(TG_F64, 1), .create_graph = true);
     const double two = tg_get(dx, 0, 0);
     tg_no_grad { tg_fill(x, 1); }
     tg_step_end();
     tg_loader_free(loader);
+    tg_loader_free(tg_loader_new(&data, 4));
     tg_dataset_release(&data);
     tg_ids kinds = {};
     const bool read = tg_csv_read("/nowhere", &data, tg_csv_numbers("a,b"),
