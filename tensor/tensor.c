@@ -110,15 +110,15 @@ void tg_contiguous_strides(const tg_shape *shape, int64_t stride[TG_MAX_DIMS])
 
 bool tg_is_contiguous(const tg_tensor *t)
 {
+    bool in_order = true;
     int64_t next = 1;
     for (int i = t->shape.ndim - 1; i >= 0; i--) {
         if (t->shape.size[i] == 0)
             return true;
-        if (t->shape.size[i] != 1 && t->stride[i] != next)
-            return false;
+        in_order = in_order && (t->shape.size[i] == 1 || t->stride[i] == next);
         next *= t->shape.size[i];
     }
-    return true;
+    return in_order;
 }
 
 void tg_set_default_dtype(tg_dtype dtype)

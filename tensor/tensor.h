@@ -83,7 +83,7 @@ static inline size_t tg_dtype_size(tg_dtype dtype) /* bytes */
 
 int64_t tg_numel(const tg_tensor *t);
 int64_t tg_size(const tg_tensor *t, int dim); /* dim counts from the end where negative */
-bool tg_is_contiguous(const tg_tensor *t);    /* row-major without gaps */
+bool tg_is_contiguous(const tg_tensor *t);    /* row-major without gaps, or empty */
 bool tg_is_error(const tg_tensor *t);         /* the error tensor: see error.h */
 
 /* The dtype of new layers and of random tensors in nn/: f32 unless set (torch.set_default_dtype).

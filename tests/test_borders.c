@@ -1,0 +1,227 @@
+/* What ops do at the borders of their domains: strides that only just allow a view, empty tensors and
+ * those without dimensions. Expected values are PyTorch's. */
+#include <math.h>
+
+#include "tensor/tensor-internal.h"
+#include "tests/helpers.h"
+
+static void begin(void)
+{
+    tg_set_misuse(TG_MISUSE_RETURN);
+    tg_step_begin();
+}
+
+static void end(void)
+{
+    cr_expect_eq(tg_last_error()->status, TG_OK, "%s", tg_last_error()->message);
+    tg_step_end();
+}
+
+TestSuite(borders, .init = begin, .fini = end);
+
+#define TEXT(shape) tg_shape_format(&(shape), (char[TG_SHAPE_TEXT]){0})
+static const tg_shape scalar = {.ndim = 0};
+
+/* 0, 1, 2, ... */
+static tg_tensor *counting(tg_shape shape)
+{
+    tg_tensor *t = tg_empty_at(TG_HERE, TG_F64, shape);
+    for (int64_t i = 0; i < tg_numel(t); i++)
+        ((double *)t->data)[i] = (double)i;
+    return t;
+}
+#define COUNT(...) counting(TG_SHAPE(__VA_ARGS__))
+
+/* Shape and elements, row-major. */
+static void check(const char *at, const tg_tensor *t, tg_shape shape, const double *expected)
+{
+    cr_assert_not(tg_is_error(t), "%s: %s", at, tg_last_error()->message);
+    cr_assert(tg_shape_equal(&t->shape, &shape), "%s: %s; expected %s", at, TEXT(t->shape),
+              TEXT(shape));
+    for (int64_t i = 0; i < tg_numel(t); i++)
+        cr_expect_eq(tg_element(t, tg_element_offset(t, i)), expected[i], "%s: element %d is %g", at,
+                     (int)i, tg_element(t, tg_element_offset(t, i)));
+}
+static void refused(const char *call, const tg_tensor *result, const char *message)
+{
+    cr_expect(tg_is_error(result), "%s was accepted", call);
+    expect_misuse(message);
+}
+#define REFUSED(call, message) refused(#call, call, message)
+#define IS(t, shape, ...) check(TG_HERE, t, shape, (const double[]){__VA_ARGS__})
+#define EMPTY(t, ...) check(TG_HERE, t, TG_SHAPE(__VA_ARGS__), NULL)
+
+/* ---- views ----------------------------------------------------------------------------------- */
+
+static int64_t below(tg_rng *rng, int64_t bound)
+{
+    return (int64_t)tg_rng_below(rng, (uint64_t)bound);
+}
+
+/* A tensor of at most 4 dimensions that was permuted, narrowed and expanded at random. */
+static tg_tensor *random_view(tg_rng *rng)
+{
+    tg_shape shape = {.ndim = (int)below(rng, 4)};
+    for (int d = 0; d < shape.ndim; d++)
+        shape.size[d] = below(rng, 20) == 0 ? 0 : 1 + below(rng, 6);
+    tg_tensor *x = counting(shape);
+    for (int64_t step = below(rng, 4); step > 0 && x->shape.ndim > 0; step--) {
+        const int d = (int)below(rng, x->shape.ndim), other = (int)below(rng, x->shape.ndim);
+        const int64_t size = x->shape.size[d], length = below(rng, size + 1);
+        shape = x->shape;
+        switch (below(rng, 4)) {
+        case 0: x = tg_transpose(x, d, other); break;
+        case 1: x = tg_narrow(x, d, below(rng, size - length + 1), length); break;
+        case 2: x = tg_narrow(x, d, size / 3, size - size / 3); break;
+        default:
+            shape.size[d] = size == 1 ? 3 : size;
+            x = tg_expand_at(TG_HERE, x, shape);
+        }
+    }
+    return below(rng, 8) == 0 && x->shape.ndim < 4 ? tg_unsqueeze(x, 0) : x;
+}
+
+/* Dimensions that multiply to `count`, with some of size 1 among them. */
+static tg_shape random_shape(tg_rng *rng, int64_t count)
+{
+    tg_shape shape = {.ndim = 0};
+    while (shape.ndim < 6 && (count > 1 || below(rng, 3) == 0)) {
+        int64_t size = count <= 1 ? 1 : 1 + below(rng, count < 12 ? count : 12);
+        while (count > 0 && count % size != 0)
+            size--;
+        size = shape.ndim == 5 ? count : size;
+        shape.size[shape.ndim++] = size;
+        count /= size > 0 ? size : 1;
+    }
+    if (count == 0)
+        shape.size[shape.ndim++] = 0;
+    return shape;
+}
+
+static int64_t offset_of(const tg_shape *shape, const int64_t *stride, int64_t i)
+{
+    int64_t offset = 0;
+    for (int d = shape->ndim - 1; d >= 0; i /= shape->size[d--])
+        offset += i % shape->size[d] * stride[d];
+    return offset;
+}
+
+/* Whether any strides run through x's elements in this shape. If some do, the distance between the
+ * first two elements along each dimension is its stride. */
+static bool has_strides(const tg_tensor *x, const tg_shape *shape)
+{
+    int64_t stride[TG_MAX_DIMS] = {0}, inner = 1;
+    const int64_t count = tg_numel(x);
+    for (int d = shape->ndim - 1; d >= 0 && count > 0; inner *= shape->size[d--])
+        if (shape->size[d] > 1)
+            stride[d] = offset_of(&x->shape, x->stride, inner);
+    for (int64_t i = 0; i < count; i++)
+        if (offset_of(shape, stride, i) != offset_of(&x->shape, x->stride, i))
+            return false;
+    return true;
+}
+
+static void expect_order(const tg_tensor *x, const tg_tensor *y)
+{
+    for (int64_t i = 0; i < tg_numel(x); i++)
+        cr_assert_eq(tg_element(y, offset_of(&y->shape, y->stride, i)),
+                     tg_element(x, offset_of(&x->shape, x->stride, i)));
+}
+
+Test(borders, view__is_there_where_strides_are)
+{
+    enum { ROUNDS = 20000 };
+    tg_rng rng = {.seed = 17};
+    int views = 0, copies = 0, strided = 0;
+    for (int round = 0; round < ROUNDS; round++) {
+        tg_step_begin();
+        tg_tensor *x = random_view(&rng);
+        const tg_shape shape = random_shape(&rng, tg_numel(x));
+        const bool possible = has_strides(x, &shape);
+        const tg_tensor *y = tg_reshape_at(TG_HERE, x, shape);
+        cr_assert(tg_shape_equal(&y->shape, &shape));
+        cr_assert_eq(y->data == x->data, possible, "%s as %s", TEXT(x->shape), TEXT(shape));
+        expect_order(x, y);
+        const tg_tensor *view = tg_view_at(TG_HERE, x, shape);
+        cr_assert_eq(tg_is_error(view), !possible, "%s as %s", TEXT(x->shape), TEXT(shape));
+        if (possible)
+            expect_order(x, view);
+        else
+            expect_misuse("has gaps or another order: take tg_contiguous first");
+        views += possible;
+        copies += !possible;
+        strided += possible && !tg_is_contiguous(x);
+        tg_step_end();
+    }
+    cr_expect(copies > ROUNDS / 20 && strided > ROUNDS / 20, "%d views, %d of them strided, %d "
+              "copies", views, strided, copies);
+}
+
+/* What attention does: heads split from one part of a joint projection. */
+Test(borders, view__splits_heads_of_a_narrowed_tensor)
+{
+    tg_tensor *x = tg_requires_grad(COUNT(2, 3, 12));
+    tg_tensor *heads = tg_view(tg_narrow(x, 2, 4, 4), 2, 3, 2, 2);
+    cr_expect_eq(tg_get(heads, 1, 2, 1, 0), 66);
+    tg_set(tg_detach(heads), -1, 0, 0, 0, 0);
+    cr_expect_eq(tg_get(x, 0, 0, 4), -1);
+    tg_backward(tg_sum(tg_mul(heads, counting(heads->shape))));
+    cr_expect_eq(tg_get(x->grad, 1, 2, 6), 22);
+    cr_expect_eq(tg_get(x->grad, 1, 2, 8), 0);
+    IS(tg_view(tg_narrow(COUNT(4, 2, 3), 0, 1, 2), 4, 3), TG_SHAPE(4, 3),
+       6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17);
+    IS(tg_view(tg_expand(COUNT(2), 2, 2, 2), 4, 1, 2), TG_SHAPE(4, 1, 2), 0, 1, 0, 1, 0, 1, 0, 1);
+}
+
+/* ---- no elements, no dimensions -------------------------------------------------------------- */
+
+Test(borders, empty__is_contiguous)
+{
+    tg_tensor *permuted = tg_permute(COUNT(2, 0, 3), 2, 0, 1);
+    tg_tensor *empty[] = {tg_t(COUNT(3, 0)), permuted, tg_narrow(COUNT(0, 3), 1, 1, 2),
+                          tg_narrow(tg_t(COUNT(3, 2)), 0, 1, 0), tg_expand(COUNT(0, 1), 0, 4)};
+    for (size_t i = 0; i < sizeof empty / sizeof *empty; i++) {
+        cr_expect(tg_is_contiguous(empty[i]), "%s", TEXT(empty[i]->shape));
+        cr_expect_eq(tg_contiguous(empty[i]), empty[i]);
+        EMPTY(tg_view(empty[i], -1), 0);
+        EMPTY(tg_view(empty[i], 5, 0, 1), 5, 0, 1);
+    }
+    cr_expect_not(tg_is_contiguous(tg_t(COUNT(3, 2))));
+}
+
+Test(borders, views_of_no_dimension__as_of_one)
+{
+    tg_tensor *x = counting(scalar);
+    IS(tg_transpose(x, 0, -1), scalar, 0);
+    IS(tg_t(x), scalar, 0);
+    IS(tg_squeeze(x, 0), scalar, 0);
+    IS(tg_squeeze(x, -1), scalar, 0);
+    IS(tg_permute_at(TG_HERE, x, scalar), scalar, 0);
+    IS(tg_unsqueeze(x, -1), TG_SHAPE(1), 0);
+    IS(tg_stack(-1, x, x), TG_SHAPE(2), 0, 0);
+    IS(tg_view(x, 1, -1), TG_SHAPE(1, 1), 0);
+    IS(tg_view_at(TG_HERE, COUNT(1, 1), scalar), scalar, 0);
+    IS(tg_reshape_at(TG_HERE, x, scalar), scalar, 0);
+    IS(tg_expand(x, 2, 2), TG_SHAPE(2, 2), 0, 0, 0, 0);
+    IS(tg_t(COUNT(2)), TG_SHAPE(2), 0, 1);
+    REFUSED(tg_transpose(x, 0, 1), "transpose: dimensions 0 and 1 of []");
+    REFUSED(tg_squeeze(x, 1), "squeeze: dimension 1 of []");
+    REFUSED(tg_unsqueeze(x, 1), "unsqueeze: a dimension of size 1 at 1 of []");
+    REFUSED(tg_stack(1, x, x), "unsqueeze: a dimension of size 1 at 1 of []");
+    REFUSED(tg_narrow(x, 0, 0, 1), "narrow: 1 elements from 0 on in dimension 0 of []");
+    REFUSED(tg_select(x, 0, 0), "select: index 0 of dimension 0 of []");
+    REFUSED(tg_cat(0, x, x), "cat: dimension 0 of []");
+    REFUSED(tg_view_at(TG_HERE, COUNT(0), scalar), "view: [0] as []");
+    REFUSED(tg_t(COUNT(2, 2, 2)), "t: [2, 2, 2]: at most two dimensions expected");
+}
+
+Test(borders, squeeze__leaves_other_sizes)
+{
+    IS(tg_squeeze(COUNT(2, 3), 0), TG_SHAPE(2, 3), 0, 1, 2, 3, 4, 5);
+    IS(tg_squeeze(tg_t(COUNT(3, 2)), -1), TG_SHAPE(2, 3), 0, 2, 4, 1, 3, 5);
+    EMPTY(tg_squeeze(COUNT(0, 3), 0), 0, 3);
+    EMPTY(tg_squeeze(COUNT(0, 1), 1), 0);
+    tg_tensor *x = tg_requires_grad(COUNT(2, 3));
+    tg_backward(tg_sum(tg_square(tg_squeeze(x, 1))));
+    IS(x->grad, TG_SHAPE(2, 3), 0, 2, 4, 6, 8, 10);
+}
