@@ -95,7 +95,7 @@ void tg_rng_below_each(tg_rng *rng, int64_t count, uint64_t bound, uint64_t *out
 /* t[i] = base + factor * next(): element by element, so that strides do not matter. */
 static void fill(tg_tensor *t, double (*next)(tg_rng *), double base, double factor)
 {
-    if (!tg_usable("tg_fill_uniform or tg_fill_normal", "fill", t))
+    if (!tg_writable("tg_fill_uniform or tg_fill_normal", "fill", t))
         return;
     if (t->dtype == TG_I64) {
         tg_misuse("tg_fill_uniform or tg_fill_normal", "fill", "i64; f32 or f64 expected");

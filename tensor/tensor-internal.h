@@ -94,6 +94,10 @@ bool tg_valid(const char *at, const char *op, const tg_tensor *t);
 /* The same, and all rows of a table are brought up to date. */
 bool tg_usable(const char *at, const char *op, const tg_tensor *t);
 
+/* The same for a tensor of which every element is given a value of its own: misuse where two of
+ * them lie in one place. */
+bool tg_writable(const char *at, const char *op, const tg_tensor *t);
+
 void tg_contiguous_strides(const tg_shape *shape, int64_t stride[TG_MAX_DIMS]);
 
 /* Make an owned tensor hold another shape, keeping its memory where that is large enough. */

@@ -169,6 +169,29 @@ bool tg_usable(const char *at, const char *op, const tg_tensor *t)
     return true;
 }
 
+/* Whether two elements lie in one place: where ops made t, along a dimension of stride 0. */
+static bool overlaps_itself(const tg_tensor *t)
+{
+    bool repeats = false;
+    for (int i = 0; i < t->shape.ndim; i++) {
+        if (t->shape.size[i] == 0)
+            return false;
+        repeats = repeats || (t->shape.size[i] > 1 && t->stride[i] == 0);
+    }
+    return repeats;
+}
+
+bool tg_writable(const char *at, const char *op, const tg_tensor *t)
+{
+    if (!tg_usable(at, op, t))
+        return false;
+    char text[TG_SHAPE_TEXT];
+    if (overlaps_itself(t))
+        tg_misuse(at, op, "%s: an expanded tensor has several elements in one place; take "
+                  "tg_contiguous first", tg_shape_format(&t->shape, text));
+    return !overlaps_itself(t);
+}
+
 /* ---- tensors of the step --------------------------------------------------------------------- */
 
 static size_t bytes_of(tg_dtype dtype, int64_t count)
@@ -391,6 +414,36 @@ void tg_fill_at(const char *at, tg_tensor *t, double value)
     tg_touch(t);
 }
 
+/* The bytes from the first element to behind the last of a tensor that has elements. */
+static void extent(const tg_tensor *t, uintptr_t *begin, uintptr_t *end)
+{
+    int64_t last = 0;
+    for (int i = 0; i < t->shape.ndim; i++)
+        last += (t->shape.size[i] - 1) * t->stride[i];
+    *begin = (uintptr_t)t->data;
+    *end = *begin + (uintptr_t)(last + 1) * tg_dtype_size(t->dtype);
+}
+
+static bool may_share(const tg_tensor *a, const tg_tensor *b)
+{
+    uintptr_t begin[2], end[2];
+    extent(a, &begin[0], &end[0]);
+    extent(b, &begin[1], &end[1]);
+    return begin[0] < end[1] && begin[1] < end[0];
+}
+
+/* The elements of the source are read before the first is written. */
+static void copy_over(const char *at, const tg_tensor *t, const tg_tensor *source)
+{
+    tg_arena_push();
+    const tg_tensor *copy = tg_tensor_new(at, "copy", source->dtype, source->shape);
+    if (!tg_is_error(copy)) {
+        tg_copy_elements(copy, source);
+        tg_copy_elements(t, copy);
+    }
+    tg_arena_pop();
+}
+
 void tg_copy_at(const char *at, tg_tensor *t, const tg_tensor *source)
 {
     if (!tg_usable(at, "copy", t) || !tg_usable(at, "copy", source))
@@ -401,8 +454,11 @@ void tg_copy_at(const char *at, tg_tensor *t, const tg_tensor *source)
     else if (!tg_shape_equal(&t->shape, &source->shape))
         tg_misuse(at, "copy", "%s from %s: shapes differ", tg_shape_format(&t->shape, to),
                   tg_shape_format(&source->shape, from));
-    else {
-        tg_copy_elements(t, source);
+    else if (tg_writable(at, "copy", t)) {
+        if (tg_numel(t) > 0 && may_share(t, source))
+            copy_over(at, t, source);
+        else
+            tg_copy_elements(t, source);
         tg_touch(t);
     }
 }

@@ -136,7 +136,9 @@ void tg_set_at(const char *at, tg_tensor *t, double value, tg_shape index);
 double tg_item_at(const char *at, const tg_tensor *t);
 
 /* In place: every element of `t` becomes `value`; `t` takes the elements of `source` (the same
- * shape, any strides, any dtype). Neither is recorded on the tape. */
+ * shape, any strides, any dtype; they may share memory). Neither is recorded on the tape. Elements
+ * of an expanded tensor lie in one place: tg_set and tg_fill change all of them, and functions that
+ * give each a value of its own, such as tg_copy, are misuse. */
 #define tg_fill(t, value) tg_fill_at(TG_HERE, t, value)
 #define tg_copy(t, source) tg_copy_at(TG_HERE, t, source)
 void tg_fill_at(const char *at, tg_tensor *t, double value);

@@ -225,3 +225,67 @@ Test(borders, squeeze__leaves_other_sizes)
     tg_backward(tg_sum(tg_square(tg_squeeze(x, 1))));
     IS(x->grad, TG_SHAPE(2, 3), 0, 2, 4, 6, 8, 10);
 }
+
+/* ---- writing in place ------------------------------------------------------------------------ */
+
+/* Whatever source and target share, the target then holds what the source held. */
+Test(borders, copy__reads_before_it_writes)
+{
+    tg_rng rng = {.seed = 10};
+    for (int round = 0; round < 3000; round++) {
+        tg_step_begin();
+        const int64_t size = 1 + below(&rng, 5), from = below(&rng, 3), to = below(&rng, 3);
+        tg_tensor *all = COUNT(7, 7), *x = tg_narrow(tg_narrow(all, 0, from, size), 1, to, size);
+        tg_tensor *y = tg_narrow(tg_narrow(all, 0, to, size), 1, from, size);
+        y = below(&rng, 2) ? tg_t(y) : y;
+        const tg_tensor *before = tg_retain(y), *elsewhere = tg_retain(all);
+        tg_copy(x, y);
+        cr_assert_eq(tg_last_error()->status, TG_OK);
+        expect_order(before, x);
+        for (int64_t i = 0; i < 49; i++) {
+            const bool inside = i / 7 >= from && i / 7 < from + size && i % 7 >= to &&
+                                i % 7 < to + size;
+            cr_assert(inside || tg_element(all, i) == tg_element(elsewhere, i));
+        }
+        tg_free((tg_tensor *)before);
+        tg_free((tg_tensor *)elsewhere);
+        tg_step_end();
+    }
+    tg_tensor *x = COUNT(2, 2), *line = COUNT(5);
+    tg_copy(x, tg_t(x));
+    IS(x, TG_SHAPE(2, 2), 0, 2, 1, 3);
+    tg_copy(tg_narrow(line, 0, 1, 4), tg_narrow(line, 0, 0, 4));
+    IS(line, TG_SHAPE(5), 0, 0, 1, 2, 3);
+    tg_copy(tg_narrow(line, 0, 0, 4), tg_expand(tg_narrow(line, 0, 3, 1), 4));
+    IS(line, TG_SHAPE(5), 2, 2, 2, 2, 3);
+}
+
+Test(borders, expanded__takes_one_value_alone)
+{
+    static const char message[] = "an expanded tensor has several elements in one place";
+    tg_tensor *expanded[] = {tg_expand(COUNT(1), 3), tg_t(tg_expand(COUNT(1, 2), 3, 2)),
+                             tg_view(tg_expand(COUNT(2), 2, 3, 2), 6, 2)};
+    for (size_t i = 0; i < sizeof expanded / sizeof *expanded; i++) {
+        tg_tensor *t = expanded[i], *x = tg_contiguous(t);
+        tg_copy(t, x);
+        expect_misuse(message);
+        tg_add_scaled(t, 1, x);
+        expect_misuse(message);
+        tg_fill_uniform(t, 0, 1);
+        expect_misuse(message);
+        tg_fill_normal(t, 0, 1);
+        expect_misuse(message);
+        tg_fill(t, 5);
+        cr_expect_eq(tg_item(tg_sum(t)), 5. * (double)tg_numel(t));
+    }
+    tg_tensor *sparse = tg_scatter_rows(COUNT(1, 2), tg_zeros(TG_I64, 1), 3);
+    tg_add_scaled(tg_expand(COUNT(2), 3, 2), 1, sparse);
+    expect_misuse(message);
+    tg_set(expanded[0], 7, 1);
+    IS(expanded[0], TG_SHAPE(3), 7, 7, 7);
+    tg_tensor *single = tg_expand(COUNT(1, 2), 1, 2), *none = tg_expand(COUNT(1, 0), 3, 0);
+    tg_add_scaled(single, 2, single);
+    IS(single, TG_SHAPE(1, 2), 0, 3);
+    tg_copy(none, COUNT(3, 0));
+    tg_copy(tg_select(tg_expand(COUNT(1), 3), 0, 1), tg_scalar(TG_F32, 2));
+}
