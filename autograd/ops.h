@@ -122,8 +122,9 @@ tg_tensor *tg_to_dense_at(const char *at, tg_tensor *x);
 #define tg_squeeze(x, dim) tg_squeeze_at(TG_HERE, x, dim)   /* without dim if its size is 1 */
 #define tg_unsqueeze(x, dim) tg_unsqueeze_at(TG_HERE, x, dim)     /* with a new dim of size 1 */
 #define tg_select(x, dim, index) tg_select_at(TG_HERE, x, dim, index) /* dim goes */
-/* Parts of `size` along dim into part[], the last may be smaller; gives their number. */
-#define tg_split(x, dim, size, part) tg_split_at(TG_HERE, x, dim, size, part)
+/* Parts of `size` along dim, the last may be smaller, into part[], which has room for that many;
+ * gives their number: one, empty, of an empty dimension. */
+#define tg_split(x, dim, size, part, room) tg_split_at(TG_HERE, x, dim, size, part, room)
 /* `length` elements of dimension dim from `start` on. */
 #define tg_narrow(x, dim, start, length) tg_narrow_at(TG_HERE, x, dim, start, length)
 /* Repeat along dimensions of size 1 and along new ones in front, with stride 0. */
@@ -137,7 +138,8 @@ tg_tensor *tg_permute_at(const char *at, tg_tensor *x, tg_shape dims);
 tg_tensor *tg_squeeze_at(const char *at, tg_tensor *x, int dim);
 tg_tensor *tg_unsqueeze_at(const char *at, tg_tensor *x, int dim);
 tg_tensor *tg_select_at(const char *at, tg_tensor *x, int dim, int64_t index);
-int64_t tg_split_at(const char *at, tg_tensor *x, int dim, int64_t size, tg_tensor **part);
+int64_t tg_split_at(const char *at, tg_tensor *x, int dim, int64_t size, tg_tensor **part,
+                    int64_t room);
 tg_tensor *tg_narrow_at(const char *at, tg_tensor *x, int dim, int64_t start, int64_t length);
 tg_tensor *tg_expand_at(const char *at, tg_tensor *x, tg_shape shape);
 

@@ -246,19 +246,75 @@ tg_tensor *tg_zeros_at(const char *at, tg_dtype dtype, tg_shape shape)
     return t;
 }
 
+/* Misuse where the dtype has no element for the value. */
+static bool has_element(const char *at, const char *op, tg_dtype dtype, double value)
+{
+    const bool fits = dtype != TG_I64 || (value >= -0x1p63 && value < 0x1p63);
+    if (!fits)
+        tg_misuse(at, op, "%.17g as an i64; a number from -2^63 to below 2^63 expected", value);
+    return fits;
+}
+
+static void fill(const tg_tensor *t, double value)
+{
+    const int64_t count = tg_numel(t);
+    const bool contiguous = tg_is_contiguous(t);
+    for (int64_t i = 0; i < count; i++)
+        tg_element_set(t, contiguous ? i : tg_element_offset(t, i), value);
+}
+
 tg_tensor *tg_full_at(const char *at, tg_dtype dtype, double value, tg_shape shape)
 {
+    if (!has_element(at, "full", dtype, value))
+        return tg_error_tensor();
     tg_tensor *t = tg_tensor_new(at, "full", dtype, shape);
-    tg_fill_at(at, t, value);
+    if (!tg_is_error(t))
+        fill(t, value);
     return t;
 }
 
-tg_tensor *tg_from_at(const char *at, tg_dtype dtype, const void *values, tg_shape shape)
+static tg_tensor *from_ints(tg_tensor *t, const int *values)
 {
-    tg_tensor *t = tg_tensor_new(at, "from", dtype, shape);
-    if (!tg_is_error(t) && tg_numel(t) > 0)
-        memcpy(t->data, values, bytes_of(dtype, tg_numel(t)));
+    for (int64_t i = 0; i < tg_numel(t); i++)
+        tg_element_set(t, i, values[i]);
     return t;
+}
+
+/* From an array whose element type is that of a dtype. */
+static tg_tensor *from_elements(const char *at, tg_tensor *t, const void *values, tg_dtype type)
+{
+    tg_tensor source = *t;
+    source.data = (void *)values;
+    source.dtype = type;
+    if (type != TG_I64 && t->dtype == TG_I64)
+        for (int64_t i = 0; i < tg_numel(t); i++)
+            if (!has_element(at, "from", TG_I64, tg_element(&source, i)))
+                return tg_error_tensor();
+    tg_copy_elements(t, &source);
+    return t;
+}
+
+tg_tensor *tg_from_at(const char *at, tg_dtype dtype, tg_array values, tg_shape shape)
+{
+    static const size_t size[] = {[TG_C_ANY] = 1, [TG_C_FLOAT] = sizeof(float),
+                                  [TG_C_DOUBLE] = sizeof(double), [TG_C_INT] = sizeof(int),
+                                  [TG_C_INT64] = sizeof(int64_t)};
+    tg_tensor *t = tg_tensor_new(at, "from", dtype, shape);
+    if (tg_is_error(t))
+        return t;
+    const size_t given = values.bytes / size[values.type];
+    if (given < (size_t)tg_numel(t)) {
+        char text[TG_SHAPE_TEXT];
+        return tg_misuse(at, "from", "%s from an array of %zu elements; %" PRId64 " expected",
+                         tg_shape_format(&shape, text), given, tg_numel(t));
+    }
+    switch (values.type) {
+    case TG_C_FLOAT: return from_elements(at, t, values.data, TG_F32);
+    case TG_C_DOUBLE: return from_elements(at, t, values.data, TG_F64);
+    case TG_C_INT64: return from_elements(at, t, values.data, TG_I64);
+    case TG_C_INT: return from_ints(t, values.data);
+    default: return from_elements(at, t, values.data, dtype);
+    }
 }
 
 /* ---- tensors of the caller ------------------------------------------------------------------- */
@@ -385,7 +441,7 @@ double tg_get_at(const char *at, const tg_tensor *t, tg_shape index)
 void tg_set_at(const char *at, tg_tensor *t, double value, tg_shape index)
 {
     const int64_t offset = index_offset(at, "set", t, &index);
-    if (offset >= 0) {
+    if (offset >= 0 && has_element(at, "set", t->dtype, value)) {
         tg_element_set(t, offset, value);
         tg_touch(t);
     }
@@ -405,12 +461,9 @@ double tg_item_at(const char *at, const tg_tensor *t)
 
 void tg_fill_at(const char *at, tg_tensor *t, double value)
 {
-    if (!tg_usable(at, "fill", t))
+    if (!tg_usable(at, "fill", t) || !has_element(at, "fill", t->dtype, value))
         return;
-    const int64_t count = tg_numel(t);
-    const bool contiguous = tg_is_contiguous(t);
-    for (int64_t i = 0; i < count; i++)
-        tg_element_set(t, contiguous ? i : tg_element_offset(t, i), value);
+    fill(t, value);
     tg_touch(t);
 }
 
@@ -463,6 +516,15 @@ void tg_copy_at(const char *at, tg_tensor *t, const tg_tensor *source)
     }
 }
 
+/* An i64 exactly, floats with as many digits as an f32 holds. */
+static void print_element(const tg_tensor *t, int64_t offset)
+{
+    if (t->dtype == TG_I64)
+        printf(" %" PRId64, ((const int64_t *)t->data)[offset]);
+    else
+        printf(" %.7g", tg_element(t, offset));
+}
+
 void tg_print(const tg_tensor *t)
 {
     if (!tg_usable("tg_print", "print", t))
@@ -473,6 +535,6 @@ void tg_print(const tg_tensor *t)
            t->rows ? " (row-sparse)" : "");
     const int64_t count = t->rows ? 0 : tg_numel(t);
     for (int64_t i = 0; i < count && i < SHOWN; i++)
-        printf(" %g", tg_element(t, tg_element_offset(t, i)));
+        print_element(t, tg_element_offset(t, i));
     puts(count > SHOWN ? " ..." : "");
 }

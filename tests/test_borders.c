@@ -1,9 +1,7 @@
-/* What ops do at the borders of their domains: strides that only just allow a view, empty tensors and
- * those without dimensions. Expected values are PyTorch's. */
-#include <math.h>
-
-#include "tensor/tensor-internal.h"
-#include "tests/helpers.h"
+/* Shape ops and writing in place at the borders of what they take: strides that only just allow a
+ * view, tensors that are empty, have no dimensions or lie upon each other. Expected values are
+ * PyTorch's. */
+#include "tests/elements.h"
 
 static void begin(void)
 {
@@ -19,37 +17,7 @@ static void end(void)
 
 TestSuite(borders, .init = begin, .fini = end);
 
-#define TEXT(shape) tg_shape_format(&(shape), (char[TG_SHAPE_TEXT]){0})
 static const tg_shape scalar = {.ndim = 0};
-
-/* 0, 1, 2, ... */
-static tg_tensor *counting(tg_shape shape)
-{
-    tg_tensor *t = tg_empty_at(TG_HERE, TG_F64, shape);
-    for (int64_t i = 0; i < tg_numel(t); i++)
-        ((double *)t->data)[i] = (double)i;
-    return t;
-}
-#define COUNT(...) counting(TG_SHAPE(__VA_ARGS__))
-
-/* Shape and elements, row-major. */
-static void check(const char *at, const tg_tensor *t, tg_shape shape, const double *expected)
-{
-    cr_assert_not(tg_is_error(t), "%s: %s", at, tg_last_error()->message);
-    cr_assert(tg_shape_equal(&t->shape, &shape), "%s: %s; expected %s", at, TEXT(t->shape),
-              TEXT(shape));
-    for (int64_t i = 0; i < tg_numel(t); i++)
-        cr_expect_eq(tg_element(t, tg_element_offset(t, i)), expected[i], "%s: element %d is %g", at,
-                     (int)i, tg_element(t, tg_element_offset(t, i)));
-}
-static void refused(const char *call, const tg_tensor *result, const char *message)
-{
-    cr_expect(tg_is_error(result), "%s was accepted", call);
-    expect_misuse(message);
-}
-#define REFUSED(call, message) refused(#call, call, message)
-#define IS(t, shape, ...) check(TG_HERE, t, shape, (const double[]){__VA_ARGS__})
-#define EMPTY(t, ...) check(TG_HERE, t, TG_SHAPE(__VA_ARGS__), NULL)
 
 /* ---- views ----------------------------------------------------------------------------------- */
 
@@ -226,6 +194,31 @@ Test(borders, squeeze__leaves_other_sizes)
     IS(x->grad, TG_SHAPE(2, 3), 0, 2, 4, 6, 8, 10);
 }
 
+Test(borders, split__counts_its_parts)
+{
+    tg_tensor *part[4] = {NULL};
+    cr_expect_eq(tg_split(COUNT(5), 0, 2, part, 4), 3);
+    IS(part[1], TG_SHAPE(2), 2, 3);
+    IS(part[2], TG_SHAPE(1), 4);
+    cr_expect_null(part[3]);
+    cr_expect_eq(tg_split(COUNT(3, 2), 0, INT64_MAX, part, 1), 1);
+    IS(part[0], TG_SHAPE(3, 2), 0, 1, 2, 3, 4, 5);
+    for (int64_t size = 0; size < 3; size++) {
+        cr_expect_eq(tg_split(COUNT(0, 3), 0, size, part, 1), 1);
+        EMPTY(part[0], 0, 3);
+    }
+    cr_expect_eq(tg_split(COUNT(3, 0), 0, 2, part, 2), 2);
+    EMPTY(part[1], 1, 0);
+    cr_expect_eq(tg_split(COUNT(5), 0, 1, part, 4), 0);
+    expect_misuse("split: 5 parts of [5]; at most 4 expected, for which there is room");
+    cr_expect_eq(tg_split(COUNT(0), 0, 1, part, 0), 0);
+    expect_misuse("split: 1 parts of [0]; at most 0 expected");
+    cr_expect_eq(tg_split(COUNT(2, 3), 0, 0, part, 4), 0);
+    expect_misuse("split: [2, 3] into parts of 0 in dimension 0");
+    cr_expect_eq(tg_split(counting(scalar), 0, 1, part, 4), 0);
+    expect_misuse("split: [] into parts of 1 in dimension 0");
+}
+
 /* ---- writing in place ------------------------------------------------------------------------ */
 
 /* Whatever source and target share, the target then holds what the source held. */
@@ -238,7 +231,7 @@ Test(borders, copy__reads_before_it_writes)
         tg_tensor *all = COUNT(7, 7), *x = tg_narrow(tg_narrow(all, 0, from, size), 1, to, size);
         tg_tensor *y = tg_narrow(tg_narrow(all, 0, to, size), 1, from, size);
         y = below(&rng, 2) ? tg_t(y) : y;
-        const tg_tensor *before = tg_retain(y), *elsewhere = tg_retain(all);
+        tg_tensor *before = tg_retain(y), *elsewhere = tg_retain(all);
         tg_copy(x, y);
         cr_assert_eq(tg_last_error()->status, TG_OK);
         expect_order(before, x);
@@ -247,8 +240,8 @@ Test(borders, copy__reads_before_it_writes)
                                 i % 7 < to + size;
             cr_assert(inside || tg_element(all, i) == tg_element(elsewhere, i));
         }
-        tg_free((tg_tensor *)before);
-        tg_free((tg_tensor *)elsewhere);
+        tg_free(before);
+        tg_free(elsewhere);
         tg_step_end();
     }
     tg_tensor *x = COUNT(2, 2), *line = COUNT(5);
