@@ -51,6 +51,7 @@ extern "C" {
 /* Lists as C++ knows them: it has no arrays without a name. */
 #undef TG_SHAPE
 #undef tg_scalar
+#undef TG_ARRAY
 #undef tg_cat
 #undef tg_stack
 #undef tg_sequential_new
@@ -59,6 +60,7 @@ extern "C" {
 #undef tg_csv_read
 #define TG_SHAPE(...) tg_cpp_shape(__VA_ARGS__)
 #define tg_scalar(dtype, value) tg_full_at(TG_HERE, dtype, value, tg_shape{})
+#define TG_ARRAY(values) tg_cpp_array(values)
 #define tg_cat(dim, ...) tg_cpp_join(tg_cat_at, TG_HERE, dim, __VA_ARGS__)
 #define tg_stack(dim, ...) tg_cpp_join(tg_stack_at, TG_HERE, dim, __VA_ARGS__)
 #define tg_sequential_new(...) tg_cpp_sequence(TG_HERE, __VA_ARGS__)
@@ -70,6 +72,28 @@ template <typename... Size> tg_shape tg_cpp_shape(Size... size)
 {
     const int64_t list[] = {static_cast<int64_t>(size)...};
     return tg_shape_of(list, static_cast<int>(sizeof...(size)));
+}
+
+template <typename Other> tg_c_type tg_cpp_type(const Other *) = delete;
+inline tg_c_type tg_cpp_type(const float *) { return TG_C_FLOAT; }
+inline tg_c_type tg_cpp_type(const double *) { return TG_C_DOUBLE; }
+inline tg_c_type tg_cpp_type(const int *) { return TG_C_INT; }
+inline tg_c_type tg_cpp_type(const long *) { return TG_C_LONG; }
+inline tg_c_type tg_cpp_type(const long long *) { return TG_C_INT64; }
+inline tg_c_type tg_cpp_type(const void *) { return TG_C_ANY; }
+template <typename Element, size_t count> tg_c_type tg_cpp_type(const Element (*rows)[count])
+{
+    return tg_cpp_type(*rows);
+}
+
+template <typename Pointer> tg_array tg_cpp_array(const Pointer &values)
+{
+    return {values, tg_cpp_type(values), SIZE_MAX};
+}
+
+template <typename Element, size_t count> tg_array tg_cpp_array(const Element (&values)[count])
+{
+    return {values, tg_cpp_type(values), sizeof values};
 }
 
 template <typename Join, typename... Tensor>

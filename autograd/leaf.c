@@ -89,7 +89,7 @@ void tg_grad_accumulate(tg_tensor *x, tg_tensor *g)
 
 void tg_add_scaled_at(const char *at, tg_tensor *t, double factor, tg_tensor *x)
 {
-    if (!tg_usable(at, "add_scaled", t) || !tg_usable(at, "add_scaled", x))
+    if (!tg_writable(at, "add_scaled", t) || !tg_usable(at, "add_scaled", x))
         return;
     if (tg_grad_enabled() && (t->requires_grad || x->requires_grad)) {
         tg_misuse(at, "add_scaled", "a tensor that requires a gradient; this is not recorded, so "

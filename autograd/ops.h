@@ -110,20 +110,22 @@ tg_tensor *tg_to_dense_at(const char *at, tg_tensor *x);
 
 /* ---- shape: views share their operand's data ------------------------------------------------- */
 
-/* Another shape over the same elements in the same order; one size may be -1: "what is left".
- * Misuse where the strides do not allow it: take tg_contiguous first. */
+/* Another shape over the same elements in the same order; one size may be -1: "what is left". A
+ * dimension may be split, and neighbours merged through which one stride runs; what would merge
+ * others is misuse: take tg_contiguous first. */
 #define tg_view(x, ...) tg_view_at(TG_HERE, x, TG_SHAPE(__VA_ARGS__))
 /* The same for any strides: a view where that is possible, else a copy. */
 #define tg_reshape(x, ...) tg_reshape_at(TG_HERE, x, TG_SHAPE(__VA_ARGS__))
 #define tg_transpose(x, dim0, dim1) tg_transpose_at(TG_HERE, x, dim0, dim1)
-#define tg_t(x) tg_transpose_at(TG_HERE, x, 0, 1)                 /* (m, n) -> (n, m) */
+#define tg_t(x) tg_t_at(TG_HERE, x)                  /* (m, n) -> (n, m); () and (n) as they are */
 /* The dimensions in another order: tg_permute(x, 2, 0, 1) of (a, b, c) is (c, a, b). */
 #define tg_permute(x, ...) tg_permute_at(TG_HERE, x, TG_SHAPE(__VA_ARGS__))
-#define tg_squeeze(x, dim) tg_squeeze_at(TG_HERE, x, dim)         /* without dim, of size 1 */
+#define tg_squeeze(x, dim) tg_squeeze_at(TG_HERE, x, dim)   /* without dim if its size is 1 */
 #define tg_unsqueeze(x, dim) tg_unsqueeze_at(TG_HERE, x, dim)     /* with a new dim of size 1 */
 #define tg_select(x, dim, index) tg_select_at(TG_HERE, x, dim, index) /* dim goes */
-/* Parts of `size` along dim into part[], the last may be smaller; gives their number. */
-#define tg_split(x, dim, size, part) tg_split_at(TG_HERE, x, dim, size, part)
+/* Parts of `size` along dim, the last may be smaller, into part[], which has room for that many;
+ * gives their number: one, empty, of an empty dimension. */
+#define tg_split(x, dim, size, part, room) tg_split_at(TG_HERE, x, dim, size, part, room)
 /* `length` elements of dimension dim from `start` on. */
 #define tg_narrow(x, dim, start, length) tg_narrow_at(TG_HERE, x, dim, start, length)
 /* Repeat along dimensions of size 1 and along new ones in front, with stride 0. */
@@ -132,11 +134,13 @@ tg_tensor *tg_to_dense_at(const char *at, tg_tensor *x);
 tg_tensor *tg_view_at(const char *at, tg_tensor *x, tg_shape shape);
 tg_tensor *tg_reshape_at(const char *at, tg_tensor *x, tg_shape shape);
 tg_tensor *tg_transpose_at(const char *at, tg_tensor *x, int dim0, int dim1);
+tg_tensor *tg_t_at(const char *at, tg_tensor *x);
 tg_tensor *tg_permute_at(const char *at, tg_tensor *x, tg_shape dims);
 tg_tensor *tg_squeeze_at(const char *at, tg_tensor *x, int dim);
 tg_tensor *tg_unsqueeze_at(const char *at, tg_tensor *x, int dim);
 tg_tensor *tg_select_at(const char *at, tg_tensor *x, int dim, int64_t index);
-int64_t tg_split_at(const char *at, tg_tensor *x, int dim, int64_t size, tg_tensor **part);
+int64_t tg_split_at(const char *at, tg_tensor *x, int dim, int64_t size, tg_tensor **part,
+                    int64_t room);
 tg_tensor *tg_narrow_at(const char *at, tg_tensor *x, int dim, int64_t start, int64_t length);
 tg_tensor *tg_expand_at(const char *at, tg_tensor *x, tg_shape shape);
 

@@ -1,42 +1,88 @@
 /* view, permute, narrow, expand and what follows from them: results share their operand's data; and
  * contiguous. */
+#include <string.h>
+
 #include "autograd/ops-internal.h"
 
 /* ---- view ------------------------------------------------------------------------------------ */
+
+/* Put what is left in the place of a size of -1; false where the sizes do not give x's number of
+ * elements. */
+static bool complete(const tg_tensor *x, tg_shape *shape)
+{
+    int free = -1;
+    int64_t known = 1;
+    for (int d = 0; d < shape->ndim; d++) {
+        if (shape->size[d] >= 0) {
+            if (__builtin_mul_overflow(known, shape->size[d], &known))
+                return false;
+        } else {
+            if (shape->size[d] != -1 || free >= 0)
+                return false;
+            free = d;
+        }
+    }
+    const int64_t count = tg_numel(x);
+    if (free < 0)
+        return known == count;
+    if (known == 0 || count % known != 0)
+        return false;
+    shape->size[free] = count / known;
+    return true;
+}
+
+/* Divide a run of `count` elements, `step` apart, among the dimensions of `shape` from *d down;
+ * false where no number of dimensions has so many. */
+static bool split_run(int64_t count, int64_t step, const tg_shape *shape, int *d, int64_t *stride)
+{
+    int64_t done = 1;
+    for (; *d >= 0 && (done < count || shape->size[*d] == 1); (*d)--) {
+        stride[*d] = done * step;
+        done *= shape->size[*d];
+    }
+    return done == count;
+}
+
+/* The strides of x's elements in another shape of as many, by PyTorch's rule: neighbouring
+ * dimensions through which one stride runs are a run, which may be divided anew; false where a
+ * dimension of the result would reach over the end of a run. */
+static bool view_strides(const tg_tensor *x, const tg_shape *shape, int64_t stride[TG_MAX_DIMS])
+{
+    tg_contiguous_strides(shape, stride);
+    if (tg_numel(x) == 0)
+        return true;
+    int to = shape->ndim - 1;
+    int64_t count = 1, step = 1;
+    for (int d = x->shape.ndim - 1; d >= 0; d--) {
+        if (x->shape.size[d] == 1)
+            continue;
+        if (x->stride[d] != count * step) {
+            if (!split_run(count, step, shape, &to, stride))
+                return false;
+            count = 1;
+            step = x->stride[d];
+        }
+        count *= x->shape.size[d];
+    }
+    return split_run(count, step, shape, &to, stride);
+}
 
 static tg_tensor *view_forward(const tg_node *n)
 {
     const tg_tensor *x = n->in[0];
     tg_shape shape = *(const tg_shape *)n->attr;
-    int free = -1;
-    bool valid = shape.ndim <= TG_MAX_DIMS;
-    int64_t known = 1;
-    for (int d = 0; valid && d < shape.ndim; d++) {
-        if (shape.size[d] >= 0) {
-            valid = !__builtin_mul_overflow(known, shape.size[d], &known);
-        } else {
-            valid = shape.size[d] == -1 && free < 0;
-            free = d;
-        }
-    }
-    const int64_t count = tg_numel(x);
-    if (valid && free >= 0) {
-        valid = known > 0 && count % known == 0;
-        shape.size[free] = valid ? count / known : -1;
-    } else {
-        valid = valid && known == count;
-    }
-    if (!valid)
+    int64_t stride[TG_MAX_DIMS];
+    if (shape.ndim > TG_MAX_DIMS || !complete(x, &shape))
         return tg_reject(n, "%s as %s: the same number of elements expected", TG_TEXT(x->shape),
                          TG_TEXT(shape));
     if (!tg_shape_is_valid(n->at, n->op->name, &shape))
         return tg_error_tensor();
-    if (!tg_is_contiguous(x))
+    if (!view_strides(x, &shape, stride))
         return tg_reject(n, "%s has gaps or another order: take tg_contiguous first",
                          TG_TEXT(x->shape));
     tg_tensor *y = tg_tensor_alias(x);
     y->shape = shape;
-    tg_contiguous_strides(&shape, y->stride);
+    memcpy(y->stride, stride, sizeof stride);
     return y;
 }
 
@@ -54,7 +100,14 @@ tg_tensor *tg_view_at(const char *at, tg_tensor *x, tg_shape shape)
 
 tg_tensor *tg_reshape_at(const char *at, tg_tensor *x, tg_shape shape)
 {
-    return tg_view_at(at, tg_contiguous_at(at, x), shape);
+    if (!tg_usable(at, "reshape", x))
+        return tg_error_tensor();
+    tg_shape whole = shape;
+    int64_t stride[TG_MAX_DIMS];
+    if (tg_numel(x) > 0 && shape.ndim <= TG_MAX_DIMS && complete(x, &whole) &&
+        !view_strides(x, &whole, stride))
+        x = tg_contiguous_at(at, x);
+    return tg_view_at(at, x, shape);
 }
 
 /* ---- permute: and squeeze, unsqueeze: dimensions of size 1 may go and come ------------------- */
@@ -109,11 +162,17 @@ tg_tensor *tg_permute_at(const char *at, tg_tensor *x, tg_shape dims)
     return tg_apply(at, &tg_op_permute, 1, &x, &p, sizeof p);
 }
 
+/* A dimension as tg_dimension gives it; a tensor () takes 0 and -1, as one of shape (1) does. */
+static int dimension_of(const tg_shape *shape, int dim)
+{
+    return tg_dimension(shape->ndim == 0 ? &(tg_shape){.ndim = 1} : shape, dim);
+}
+
 tg_tensor *tg_transpose_at(const char *at, tg_tensor *x, int dim0, int dim1)
 {
     if (!tg_usable(at, "transpose", x))
         return tg_error_tensor();
-    const int a = tg_dimension(&x->shape, dim0), b = tg_dimension(&x->shape, dim1);
+    const int a = dimension_of(&x->shape, dim0), b = dimension_of(&x->shape, dim1);
     if (a < 0 || b < 0)
         return tg_misuse(at, "transpose", "dimensions %d and %d of %s", dim0, dim1,
                          TG_TEXT(x->shape));
@@ -123,17 +182,26 @@ tg_tensor *tg_transpose_at(const char *at, tg_tensor *x, int dim0, int dim1)
     return tg_apply(at, &tg_op_permute, 1, &x, &p, sizeof p);
 }
 
+tg_tensor *tg_t_at(const char *at, tg_tensor *x)
+{
+    if (!tg_usable(at, "t", x))
+        return tg_error_tensor();
+    if (x->shape.ndim > 2)
+        return tg_misuse(at, "t", "%s: at most two dimensions expected", TG_TEXT(x->shape));
+    return tg_transpose_at(at, x, 0, -1);
+}
+
 tg_tensor *tg_squeeze_at(const char *at, tg_tensor *x, int dim)
 {
     if (!tg_usable(at, "squeeze", x))
         return tg_error_tensor();
-    const int gone = tg_dimension(&x->shape, dim);
-    if (gone < 0 || x->shape.size[gone] != 1)
-        return tg_misuse(at, "squeeze", "dimension %d of %s: size 1 expected", dim,
-                         TG_TEXT(x->shape));
-    permute_attr p = {.ndim = x->shape.ndim - 1};
+    const int dropped = dimension_of(&x->shape, dim);
+    if (dropped < 0)
+        return tg_misuse(at, "squeeze", "dimension %d of %s", dim, TG_TEXT(x->shape));
+    const bool goes = x->shape.ndim > 0 && x->shape.size[dropped] == 1;
+    permute_attr p = {.ndim = x->shape.ndim - goes};
     for (int d = 0; d < p.ndim; d++)
-        p.from[d] = d < gone ? d : d + 1;
+        p.from[d] = goes && d >= dropped ? d + 1 : d;
     return tg_apply(at, &tg_op_permute, 1, &x, &p, sizeof p);
 }
 

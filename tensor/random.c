@@ -92,10 +92,33 @@ void tg_rng_below_each(tg_rng *rng, int64_t count, uint64_t bound, uint64_t *out
     }
 }
 
-/* t[i] = base + factor * next(): element by element, so that strides do not matter. */
-static void fill(tg_tensor *t, double (*next)(tg_rng *), double base, double factor)
+double tg_uniform_between(tg_dtype dtype, double low, double high, double u)
 {
-    if (!tg_usable("tg_fill_uniform or tg_fill_normal", "fill", t))
+    const double value = low + (high - low) * u;
+    if (dtype == TG_F64)
+        return value < high ? value : nextafter(high, low);
+    const float rounded = (float)value, end = (float)high;
+    return (double)(rounded < end ? rounded : nextafterf(end, (float)low));
+}
+
+/* An element of the distribution with parameters a and b. */
+typedef double (*sampler)(tg_dtype dtype, double a, double b);
+
+static double uniform(tg_dtype dtype, double low, double high)
+{
+    return tg_uniform_between(dtype, low, high, tg_rng_uniform(&local));
+}
+
+static double normal(tg_dtype dtype, double mean, double std)
+{
+    (void)dtype;
+    return mean + std * tg_rng_normal(&local);
+}
+
+/* Element by element in row-major order, so that strides do not matter. */
+static void fill(tg_tensor *t, sampler draw_element, double a, double b)
+{
+    if (!tg_writable("tg_fill_uniform or tg_fill_normal", "fill", t))
         return;
     if (t->dtype == TG_I64) {
         tg_misuse("tg_fill_uniform or tg_fill_normal", "fill", "i64; f32 or f64 expected");
@@ -103,21 +126,26 @@ static void fill(tg_tensor *t, double (*next)(tg_rng *), double base, double fac
     }
     const int64_t count = tg_numel(t);
     const bool contiguous = tg_is_contiguous(t);
-    for (int64_t i = 0; i < count; i++) {
-        const double value = base + factor * next(&local);
-        tg_element_set(t, contiguous ? i : tg_element_offset(t, i), value);
-    }
+    for (int64_t i = 0; i < count; i++)
+        tg_element_set(t, contiguous ? i : tg_element_offset(t, i), draw_element(t->dtype, a, b));
     tg_touch(t);
 }
 
 void tg_fill_uniform(tg_tensor *t, double low, double high)
 {
-    fill(t, tg_rng_uniform, low, high - low);
+    if (low <= high)
+        fill(t, uniform, low, high);
+    else
+        tg_misuse("tg_fill_uniform", "fill", "from %g to %g; the lower bound first expected", low,
+                  high);
 }
 
 void tg_fill_normal(tg_tensor *t, double mean, double std)
 {
-    fill(t, tg_rng_normal, mean, std);
+    if (std >= 0)
+        fill(t, normal, mean, std);
+    else
+        tg_misuse("tg_fill_normal", "fill", "standard deviation %g; 0 or more expected", std);
 }
 
 tg_tensor *tg_rand_at(const char *at, tg_dtype dtype, tg_shape shape)

@@ -30,7 +30,8 @@ uint64_t tg_rng_below(tg_rng *rng, uint64_t bound);  /* in [0, bound), without b
 tg_rng *tg_default_rng(void);
 void tg_manual_seed(uint64_t seed);
 
-/* In place, from this thread's generator. */
+/* In place, from this thread's generator: low <= element < high, as t's dtype rounds the bounds;
+ * and N(mean, std^2). */
 void tg_fill_uniform(tg_tensor *t, double low, double high);
 void tg_fill_normal(tg_tensor *t, double mean, double std);
 

@@ -74,8 +74,8 @@ static void copy_part(const walk *w, int64_t to, int64_t from, int64_t begin, in
                  (const char *)w->from->data + from * size, w->src[inner]);
     else
         for (int64_t i = 0; i < end - begin; i++)
-            tg_element_set(w->to, to + i * w->dst[inner],
-                           tg_element(w->from, from + i * w->src[inner]));
+            tg_element_convert(w->to, to + i * w->dst[inner], w->from,
+                               from + i * w->src[inner]);
 }
 
 static void copy_inner(void *context, int64_t begin, int64_t end)

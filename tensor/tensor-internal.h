@@ -101,6 +101,10 @@ bool tg_valid(const char *at, const char *op, const tg_tensor *t);
 /* The same, and all rows of a table are brought up to date. */
 bool tg_usable(const char *at, const char *op, const tg_tensor *t);
 
+/* The same for a tensor of which every element is given a value of its own: misuse where two of
+ * them lie in one place. */
+bool tg_writable(const char *at, const char *op, const tg_tensor *t);
+
 void tg_contiguous_strides(const tg_shape *shape, int64_t stride[TG_MAX_DIMS]);
 
 /* Make an owned tensor hold another shape, keeping its memory where that is large enough. */
@@ -116,6 +120,10 @@ static inline int64_t tg_min(int64_t a, int64_t b)
 /* What tg_rng_below(rng, bound), tg_rng_below(rng, bound - 1), ... give, one after the other; count
  * is at most bound. */
 void tg_rng_below_each(tg_rng *rng, int64_t count, uint64_t bound, uint64_t *out);
+
+/* The number of the dtype that u in [0, 1) stands for between low and high, as the dtype rounds
+ * them. It is below high, to which the sum may be rounded, unless low is high. */
+double tg_uniform_between(tg_dtype dtype, double low, double high, double u);
 
 /* ---- loops over strided elements: strided.c -------------------------------------------------- */
 
@@ -133,6 +141,15 @@ static inline double tg_element(const tg_tensor *t, int64_t offset)
                                 : (double)((const int64_t *)t->data)[offset];
 }
 
+/* Towards 0; the nearest i64 for what is beyond them, and 0 for NaN. */
+static inline int64_t tg_to_i64(double value)
+{
+    return value >= -0x1p63 && value < 0x1p63 ? (int64_t)value
+           : value > 0                        ? INT64_MAX
+           : value < 0                        ? INT64_MIN
+                                              : 0;
+}
+
 static inline void tg_element_set(const tg_tensor *t, int64_t offset, double value)
 {
     if (t->dtype == TG_F32)
@@ -140,7 +157,17 @@ static inline void tg_element_set(const tg_tensor *t, int64_t offset, double val
     else if (t->dtype == TG_F64)
         ((double *)t->data)[offset] = value;
     else
-        ((int64_t *)t->data)[offset] = (int64_t)value;
+        ((int64_t *)t->data)[offset] = tg_to_i64(value);
+}
+
+/* The element of a tensor of another dtype; an i64 is not rounded twice on its way to f32. */
+static inline void tg_element_convert(const tg_tensor *t, int64_t offset, const tg_tensor *source,
+                                      int64_t from)
+{
+    if (t->dtype == TG_F32 && source->dtype == TG_I64)
+        ((float *)t->data)[offset] = (float)((const int64_t *)source->data)[from];
+    else
+        tg_element_set(t, offset, tg_element(source, from));
 }
 
 /* The element of one dtype from another tensor, bit for bit. */

@@ -110,15 +110,15 @@ void tg_contiguous_strides(const tg_shape *shape, int64_t stride[TG_MAX_DIMS])
 
 bool tg_is_contiguous(const tg_tensor *t)
 {
+    bool in_order = true;
     int64_t next = 1;
     for (int i = t->shape.ndim - 1; i >= 0; i--) {
         if (t->shape.size[i] == 0)
             return true;
-        if (t->shape.size[i] != 1 && t->stride[i] != next)
-            return false;
+        in_order = in_order && (t->shape.size[i] == 1 || t->stride[i] == next);
         next *= t->shape.size[i];
     }
-    return true;
+    return in_order;
 }
 
 void tg_set_default_dtype(tg_dtype dtype)
@@ -170,6 +170,29 @@ bool tg_usable(const char *at, const char *op, const tg_tensor *t)
     if (owner->refresh)
         owner->refresh->rows(owner->refresh, 0, NULL);
     return true;
+}
+
+/* Whether two elements lie in one place: where ops made t, along a dimension of stride 0. */
+static bool overlaps_itself(const tg_tensor *t)
+{
+    bool repeats = false;
+    for (int i = 0; i < t->shape.ndim; i++) {
+        if (t->shape.size[i] == 0)
+            return false;
+        repeats = repeats || (t->shape.size[i] > 1 && t->stride[i] == 0);
+    }
+    return repeats;
+}
+
+bool tg_writable(const char *at, const char *op, const tg_tensor *t)
+{
+    if (!tg_usable(at, op, t))
+        return false;
+    char text[TG_SHAPE_TEXT];
+    if (overlaps_itself(t))
+        tg_misuse(at, op, "%s: an expanded tensor has several elements in one place; take "
+                  "tg_contiguous first", tg_shape_format(&t->shape, text));
+    return !overlaps_itself(t);
 }
 
 /* ---- tensors of the step --------------------------------------------------------------------- */
@@ -226,19 +249,75 @@ tg_tensor *tg_zeros_at(const char *at, tg_dtype dtype, tg_shape shape)
     return t;
 }
 
+/* Misuse where the dtype has no element for the value. */
+static bool has_element(const char *at, const char *op, tg_dtype dtype, double value)
+{
+    const bool fits = dtype != TG_I64 || (value >= -0x1p63 && value < 0x1p63);
+    if (!fits)
+        tg_misuse(at, op, "%.17g as an i64; a number from -2^63 to below 2^63 expected", value);
+    return fits;
+}
+
+static void fill(const tg_tensor *t, double value)
+{
+    const int64_t count = tg_numel(t);
+    const bool contiguous = tg_is_contiguous(t);
+    for (int64_t i = 0; i < count; i++)
+        tg_element_set(t, contiguous ? i : tg_element_offset(t, i), value);
+}
+
 tg_tensor *tg_full_at(const char *at, tg_dtype dtype, double value, tg_shape shape)
 {
+    if (!has_element(at, "full", dtype, value))
+        return tg_error_tensor();
     tg_tensor *t = tg_tensor_new(at, "full", dtype, shape);
-    tg_fill_at(at, t, value);
+    if (!tg_is_error(t))
+        fill(t, value);
     return t;
 }
 
-tg_tensor *tg_from_at(const char *at, tg_dtype dtype, const void *values, tg_shape shape)
+static tg_tensor *from_ints(tg_tensor *t, const int *values)
 {
-    tg_tensor *t = tg_tensor_new(at, "from", dtype, shape);
-    if (!tg_is_error(t) && tg_numel(t) > 0)
-        memcpy(t->data, values, bytes_of(dtype, tg_numel(t)));
+    for (int64_t i = 0; i < tg_numel(t); i++)
+        tg_element_set(t, i, values[i]);
     return t;
+}
+
+/* From an array whose element type is that of a dtype. */
+static tg_tensor *from_elements(const char *at, tg_tensor *t, const void *values, tg_dtype type)
+{
+    tg_tensor source = *t;
+    source.data = (void *)values;
+    source.dtype = type;
+    if (type != TG_I64 && t->dtype == TG_I64)
+        for (int64_t i = 0; i < tg_numel(t); i++)
+            if (!has_element(at, "from", TG_I64, tg_element(&source, i)))
+                return tg_error_tensor();
+    tg_copy_elements(t, &source);
+    return t;
+}
+
+tg_tensor *tg_from_at(const char *at, tg_dtype dtype, tg_array values, tg_shape shape)
+{
+    static const size_t size[] = {[TG_C_ANY] = 1, [TG_C_FLOAT] = sizeof(float),
+                                  [TG_C_DOUBLE] = sizeof(double), [TG_C_INT] = sizeof(int),
+                                  [TG_C_INT64] = sizeof(int64_t)};
+    tg_tensor *t = tg_tensor_new(at, "from", dtype, shape);
+    if (tg_is_error(t))
+        return t;
+    const size_t given = values.bytes / size[values.type];
+    if (given < (size_t)tg_numel(t)) {
+        char text[TG_SHAPE_TEXT];
+        return tg_misuse(at, "from", "%s from an array of %zu elements; %" PRId64 " expected",
+                         tg_shape_format(&shape, text), given, tg_numel(t));
+    }
+    switch (values.type) {
+    case TG_C_FLOAT: return from_elements(at, t, values.data, TG_F32);
+    case TG_C_DOUBLE: return from_elements(at, t, values.data, TG_F64);
+    case TG_C_INT64: return from_elements(at, t, values.data, TG_I64);
+    case TG_C_INT: return from_ints(t, values.data);
+    default: return from_elements(at, t, values.data, dtype);
+    }
 }
 
 /* ---- tensors of the caller ------------------------------------------------------------------- */
@@ -365,7 +444,7 @@ double tg_get_at(const char *at, const tg_tensor *t, tg_shape index)
 void tg_set_at(const char *at, tg_tensor *t, double value, tg_shape index)
 {
     const int64_t offset = index_offset(at, "set", t, &index);
-    if (offset >= 0) {
+    if (offset >= 0 && has_element(at, "set", t->dtype, value)) {
         tg_element_set(t, offset, value);
         tg_touch(t);
     }
@@ -385,13 +464,40 @@ double tg_item_at(const char *at, const tg_tensor *t)
 
 void tg_fill_at(const char *at, tg_tensor *t, double value)
 {
-    if (!tg_usable(at, "fill", t))
+    if (!tg_usable(at, "fill", t) || !has_element(at, "fill", t->dtype, value))
         return;
-    const int64_t count = tg_numel(t);
-    const bool contiguous = tg_is_contiguous(t);
-    for (int64_t i = 0; i < count; i++)
-        tg_element_set(t, contiguous ? i : tg_element_offset(t, i), value);
+    fill(t, value);
     tg_touch(t);
+}
+
+/* The bytes from the first element to behind the last of a tensor that has elements. */
+static void extent(const tg_tensor *t, uintptr_t *begin, uintptr_t *end)
+{
+    int64_t last = 0;
+    for (int i = 0; i < t->shape.ndim; i++)
+        last += (t->shape.size[i] - 1) * t->stride[i];
+    *begin = (uintptr_t)t->data;
+    *end = *begin + (uintptr_t)(last + 1) * tg_dtype_size(t->dtype);
+}
+
+static bool may_share(const tg_tensor *a, const tg_tensor *b)
+{
+    uintptr_t begin[2], end[2];
+    extent(a, &begin[0], &end[0]);
+    extent(b, &begin[1], &end[1]);
+    return begin[0] < end[1] && begin[1] < end[0];
+}
+
+/* The elements of the source are read before the first is written. */
+static void copy_over(const char *at, const tg_tensor *t, const tg_tensor *source)
+{
+    tg_arena_push();
+    const tg_tensor *copy = tg_tensor_new(at, "copy", source->dtype, source->shape);
+    if (!tg_is_error(copy)) {
+        tg_copy_elements(copy, source);
+        tg_copy_elements(t, copy);
+    }
+    tg_arena_pop();
 }
 
 void tg_copy_at(const char *at, tg_tensor *t, const tg_tensor *source)
@@ -404,10 +510,22 @@ void tg_copy_at(const char *at, tg_tensor *t, const tg_tensor *source)
     else if (!tg_shape_equal(&t->shape, &source->shape))
         tg_misuse(at, "copy", "%s from %s: shapes differ", tg_shape_format(&t->shape, to),
                   tg_shape_format(&source->shape, from));
-    else {
-        tg_copy_elements(t, source);
+    else if (tg_writable(at, "copy", t)) {
+        if (tg_numel(t) > 0 && may_share(t, source))
+            copy_over(at, t, source);
+        else
+            tg_copy_elements(t, source);
         tg_touch(t);
     }
+}
+
+/* An i64 exactly, floats with as many digits as an f32 holds. */
+static void print_element(const tg_tensor *t, int64_t offset)
+{
+    if (t->dtype == TG_I64)
+        printf(" %" PRId64, ((const int64_t *)t->data)[offset]);
+    else
+        printf(" %.7g", tg_element(t, offset));
 }
 
 void tg_print(const tg_tensor *t)
@@ -420,6 +538,6 @@ void tg_print(const tg_tensor *t)
            t->rows ? " (row-sparse)" : "");
     const int64_t count = t->rows ? 0 : tg_numel(t);
     for (int64_t i = 0; i < count && i < SHOWN; i++)
-        printf(" %g", tg_element(t, tg_element_offset(t, i)));
+        print_element(t, tg_element_offset(t, i));
     puts(count > SHOWN ? " ..." : "");
 }

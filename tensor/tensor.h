@@ -84,7 +84,7 @@ static inline size_t tg_dtype_size(tg_dtype dtype) /* bytes */
 
 int64_t tg_numel(const tg_tensor *t);
 int64_t tg_size(const tg_tensor *t, int dim); /* dim counts from the end where negative */
-bool tg_is_contiguous(const tg_tensor *t);    /* row-major without gaps */
+bool tg_is_contiguous(const tg_tensor *t);    /* row-major without gaps, or empty */
 bool tg_is_error(const tg_tensor *t);         /* the error tensor: see error.h */
 
 /* The dtype of new layers and of random tensors in nn/: f32 unless set (torch.set_default_dtype).
@@ -92,19 +92,51 @@ bool tg_is_error(const tg_tensor *t);         /* the error tensor: see error.h *
 void tg_set_default_dtype(tg_dtype dtype);
 tg_dtype tg_default_dtype(void);
 
+/* ---- C arrays -------------------------------------------------------------------------------- */
+
+typedef enum tg_c_type { TG_C_ANY, TG_C_FLOAT, TG_C_DOUBLE, TG_C_INT, TG_C_INT64 } tg_c_type;
+
+/* An array with its element type, which the compiler tells, and its size. */
+typedef struct tg_array {
+    const void *data;
+    tg_c_type type;
+    size_t bytes; /* SIZE_MAX: a pointer */
+} tg_array;
+
+#define TG_ARRAY(values) ((tg_array){values, TG_C_TYPE(values), TG_BYTES(values)})
+#define TG_C_TYPE(values)                                                                          \
+    _Generic((values), void *: TG_C_ANY, const void *: TG_C_ANY,                                   \
+        TG_C_CASES(float, TG_C_FLOAT),                                                             \
+        TG_C_CASES(double, TG_C_DOUBLE),                                                           \
+        TG_C_CASES(int, TG_C_INT),                                                                 \
+        TG_C_CASES(long, TG_C_LONG),                                                               \
+        TG_C_CASES(long long, TG_C_INT64))
+/* Elements of that type, and rows of them. */
+#define TG_C_CASES(type, name)                                                                     \
+    type *: name, const type *: name, type (*)[]: name, const type (*)[]: name
+#define TG_C_LONG (sizeof(long) == sizeof(int) ? TG_C_INT : TG_C_INT64)
+/* ?: turns an array into a pointer, which is another type. */
+#define TG_BYTES(values)                                                                           \
+    (__builtin_types_compatible_p(__typeof__(values), __typeof__(1 ? (values) : (values)))         \
+         ? SIZE_MAX                                                                                \
+         : sizeof(__typeof__(values)))
+
 /* ---- tensors of the step --------------------------------------------------------------------- */
 
 #define tg_zeros(dtype, ...) tg_zeros_at(TG_HERE, dtype, TG_SHAPE(__VA_ARGS__))
 #define tg_full(dtype, value, ...) tg_full_at(TG_HERE, dtype, value, TG_SHAPE(__VA_ARGS__))
 #define tg_scalar(dtype, value) tg_full_at(TG_HERE, dtype, value, (tg_shape){.ndim = 0})
-/* A copy of the row-major array `values` of the same element type as dtype. */
-#define tg_from(dtype, values, ...) tg_from_at(TG_HERE, dtype, values, TG_SHAPE(__VA_ARGS__))
+/* A copy of the row-major array `values` of float, double, int or int64_t, or of rows of those,
+ * converted to dtype. An array of fewer elements than the shape is misuse; of a pointer only the
+ * type is known, and of a void * nothing: it points to elements of dtype's own type. */
+#define tg_from(dtype, values, ...)                                                                \
+    tg_from_at(TG_HERE, dtype, TG_ARRAY(values), TG_SHAPE(__VA_ARGS__))
 /* Elements not set to anything. */
 #define tg_empty(dtype, ...) tg_empty_at(TG_HERE, dtype, TG_SHAPE(__VA_ARGS__))
 
 tg_tensor *tg_zeros_at(const char *at, tg_dtype dtype, tg_shape shape);
 tg_tensor *tg_full_at(const char *at, tg_dtype dtype, double value, tg_shape shape);
-tg_tensor *tg_from_at(const char *at, tg_dtype dtype, const void *values, tg_shape shape);
+tg_tensor *tg_from_at(const char *at, tg_dtype dtype, tg_array values, tg_shape shape);
 tg_tensor *tg_empty_at(const char *at, tg_dtype dtype, tg_shape shape);
 
 /* ---- tensors of the caller ------------------------------------------------------------------- */
@@ -127,7 +159,7 @@ tg_tensor *tg_requires_grad_at(const char *at, tg_tensor *t);
 /* ---- elements -------------------------------------------------------------------------------- */
 
 /* The element at an index list, as a double: tg_get(t, 2, 3); an index counts from the end where
- * negative. NaN on misuse. */
+ * negative. NaN on misuse. A double holds every i64 up to 2^53; for larger ones use t->data. */
 #define tg_get(t, ...) tg_get_at(TG_HERE, t, TG_SHAPE(__VA_ARGS__))
 #define tg_set(t, value, ...) tg_set_at(TG_HERE, t, value, TG_SHAPE(__VA_ARGS__))
 /* The one element of a tensor that has one. */
@@ -136,14 +168,19 @@ double tg_get_at(const char *at, const tg_tensor *t, tg_shape index);
 void tg_set_at(const char *at, tg_tensor *t, double value, tg_shape index);
 double tg_item_at(const char *at, const tg_tensor *t);
 
-/* In place: every element of `t` becomes `value`; `t` takes the elements of `source` (the same
- * shape, any strides, any dtype). Neither is recorded on the tape. */
+/* A number for an i64 tensor (tg_full's as well) is cut off towards 0, and misuse where that is no
+ * i64; tg_copy takes the nearest i64 instead, and 0 for NaN.
+ *
+ * In place: every element of `t` becomes `value`; `t` takes the elements of `source` (the same
+ * shape, any strides, any dtype; they may share memory). Neither is recorded on the tape. Elements
+ * of an expanded tensor lie in one place: tg_set and tg_fill change all of them, and functions that
+ * give each a value of its own, such as tg_copy, are misuse. */
 #define tg_fill(t, value) tg_fill_at(TG_HERE, t, value)
 #define tg_copy(t, source) tg_copy_at(TG_HERE, t, source)
 void tg_fill_at(const char *at, tg_tensor *t, double value);
 void tg_copy_at(const char *at, tg_tensor *t, const tg_tensor *source);
 
-/* Print shape, dtype and the first elements to stdout, for looking at things. */
+/* Print shape, dtype and the first elements to stdout: floats with 7 digits, i64 exactly. */
 void tg_print(const tg_tensor *t);
 
 #endif

@@ -68,3 +68,18 @@ for folder in README-1 use-it-*; do (
 ${CXX:-c++} -std=c++17 -Wall -Wextra -Wpedantic -Wshadow -Werror user.cc \
     $(pkg-config --cflags --libs tapegrad) -o user
 ./user >/dev/null
+
+# tg_from knows the type of an array, and takes no other than it can convert.
+takes() { # COMPILER TYPE
+    printf '#include "tapegrad.h"\ntg_tensor *f(%s *x) { return tg_from(TG_F32, x, 2); }\n' "$2" >f.c
+    # shellcheck disable=SC2046,SC2086 # lists of flags
+    $1 -fsyntax-only $(pkg-config --cflags tapegrad) f.c 2>refusal
+}
+for compiler in "${CC:-cc} -std=c11 -pedantic-errors" "${CXX:-c++} -std=c++20 -x c++"; do
+    for type in float 'const double' int long 'long long' 'const void'; do
+        takes "$compiler" "$type" || complain "$compiler refuses tg_from of $type: $(cat refusal)"
+    done
+    for type in unsigned char 'long double' 'float *' int8_t; do
+        ! takes "$compiler" "$type" || complain "$compiler takes tg_from of $type"
+    done
+done

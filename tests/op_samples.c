@@ -27,7 +27,7 @@ static tg_tensor *indices(const int64_t *id, tg_shape shape)
         return tg_zeros_at(TG_HERE, TG_F64, shape);
     if (op_index_fault == INDEX_ENDED)
         tg_step_begin();
-    tg_tensor *index = tg_from_at(TG_HERE, TG_I64, id, shape);
+    tg_tensor *index = tg_from_at(TG_HERE, TG_I64, TG_ARRAY(id), shape);
     if (op_index_fault == INDEX_NEGATIVE)
         ((int64_t *)index->data)[tg_numel(index) - 1] = -1;
     if (op_index_fault == INDEX_TOO_LARGE)

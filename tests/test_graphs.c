@@ -108,7 +108,7 @@ static const char *const call_names[] = {CALLS(CALL)};
 static tg_tensor *last_part(tg_tensor *x, int dim, int64_t size)
 {
     tg_tensor *part[16];
-    const int64_t count = tg_split(x, dim, size, part);
+    const int64_t count = tg_split(x, dim, size, part, 16);
     return part[count - 1];
 }
 

@@ -324,7 +324,7 @@ Test(misuse, dimensions__of_every_function_are_named)
         NAMED(tg_softmax(x, n));
         NAMED(tg_log_softmax(x, n));
         NAMED(tg_argmax(x, n, false));
-        cr_expect_eq(tg_split(x, n, 1, part), 0);
+        cr_expect_eq(tg_split(x, n, 1, part, 4), 0);
         cr_expect_eq(tg_last_error()->status, TG_EMISUSE);
         tg_clear_error();
     }
@@ -355,7 +355,7 @@ Test(misuse, numbers__that_fit_no_size_are_named)
             NAMED(tg_pad(x, 1, 0, n));
             NAMED(tg_zeros(TG_F64, n));
             NAMED(tg_scatter_rows(x, tg_zeros(TG_I64, 2), n));
-            cr_expect_eq(tg_split(x, 1, n, part), 0);
+            cr_expect_eq(tg_split(x, 1, n, part, 4), 0);
             tg_clear_error();
         }
     }

@@ -257,7 +257,7 @@ Test(op_shapes, misuse__of_views_is_named)
     REFUSED(tg_view(tg_t(x), 6), "view: [3, 2] has gaps or another order");
     REFUSED(tg_transpose(x, 0, 2), "transpose: dimensions 0 and 2 of [2, 3]");
     REFUSED(tg_transpose(x, -3, 0), "transpose: dimensions -3 and 0 of [2, 3]");
-    REFUSED(tg_t(scalar), "transpose: dimensions 0 and 1 of []");
+    REFUSED(tg_transpose(scalar, 0, 1), "transpose: dimensions 0 and 1 of []");
 #define NARROW_OF(what) "narrow: " what " of [2, 3]"
     REFUSED(tg_narrow(x, 2, 0, 1), NARROW_OF("1 elements from 0 on in dimension 2"));
     REFUSED(tg_narrow(x, 1, -1, 2), NARROW_OF("2 elements from -1 on in dimension 1"));
