@@ -175,7 +175,7 @@ Test(borders, views_of_no_dimension__as_of_one)
     REFUSED(tg_transpose(x, 0, 1), "transpose: dimensions 0 and 1 of []");
     REFUSED(tg_squeeze(x, 1), "squeeze: dimension 1 of []");
     REFUSED(tg_unsqueeze(x, 1), "unsqueeze: a dimension of size 1 at 1 of []");
-    REFUSED(tg_stack(1, x, x), "unsqueeze: a dimension of size 1 at 1 of []");
+    REFUSED(tg_stack(1, x, x), "stack: a dimension of size 1 at 1 of []");
     REFUSED(tg_narrow(x, 0, 0, 1), "narrow: 1 elements from 0 on in dimension 0 of []");
     REFUSED(tg_select(x, 0, 0), "select: index 0 of dimension 0 of []");
     REFUSED(tg_cat(0, x, x), "cat: dimension 0 of []");
