@@ -93,20 +93,22 @@ static const tg_op tg_op_partial = {
     .saves = TG_SAVES(0) | TG_SAVES(1) | TG_SAVES(2) | TG_SAVES(3),
 };
 
-/* x itself, or another header for it where it requires a gradient. */
-static tg_tensor *constant(tg_tensor *x)
+/* What has no gradient in the formula, and y, must not be reached through it. Only gradients that
+ * are recorded come here; inlined, it would cost the others as much as half of partial. */
+__attribute__((noinline)) static void leave_out(const partial_attr *p, int count, tg_tensor *in[])
 {
-    return x->requires_grad ? tg_tensor_alias(x) : x;
+    for (int i = 0; i <= count; i++)
+        if (in[1 + i]->requires_grad && (i == count || !varies_with(p, i)))
+            in[1 + i] = tg_tensor_alias(in[1 + i]);
 }
 
 static tg_tensor *partial(const char *at, partial_attr p, tg_tensor *g, tg_tensor **operand,
                           int count, tg_tensor *y)
 {
-    const bool recorded = tg_grad_enabled();
-    tg_tensor *in[4] = {g};
-    for (int i = 0; i < count; i++)
-        in[1 + i] = recorded && !varies_with(&p, i) ? constant(operand[i]) : operand[i];
-    in[1 + count] = recorded ? constant(y) : y;
+    tg_tensor *in[4] = {g, operand[0], count > 1 ? operand[1] : NULL};
+    in[1 + count] = y;
+    if (tg_grad_enabled())
+        leave_out(&p, count, in);
     return tg_apply(at, &tg_op_partial, 2 + count, in, &p, sizeof p);
 }
 

@@ -127,7 +127,8 @@ static void expect_name(const char *call, const char *message)
 {
     const char *name = strstr(message, ": ");
     const size_t length = name ? strcspn(name + 2, ":") : 0;
-    bool found = strstr(message, ": no memory for ") || (name && is_written(call, name + 2, length));
+    bool found = strstr(message, ": no memory for ") ||
+                 (name && is_written(call, name + 2, length));
     for (size_t i = 0; name && !found && i < sizeof other_names / sizeof *other_names; i++)
         found = strlen(other_names[i][0]) == length &&
                 strncmp(name + 2, other_names[i][0], length) == 0 &&
