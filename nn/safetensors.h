@@ -3,7 +3,9 @@
  *
  * Layout: 8 bytes little-endian header length; a JSON object
  * {"__metadata__": {"key": "value"}, "name": {"dtype": "F32", "shape": [2, 3],
- * "data_offsets": [begin, end]}, ...}; then the data, row-major, little-endian.
+ * "data_offsets": [begin, end]}, ...}, padded with spaces; then the data, row-major, little-endian,
+ * one after the other. As the format demands, files are refused in which data overlap or leave a
+ * hole, a name occurs twice, or anything stands before the '{'.
  */
 #ifndef TG_NN_SAFETENSORS_H
 #define TG_NN_SAFETENSORS_H

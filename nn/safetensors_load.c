@@ -19,6 +19,11 @@
 
 #define MAX_BYTES 0x1p56 /* more than any machine has, and far from an overflow */
 
+/* Where the data of a tensor lie, in bytes from the end of the header. */
+typedef struct place {
+    int64_t begin, end, entry; /* of the state */
+} place;
+
 typedef struct reader {
     const char *path;
     FILE *file;
@@ -27,6 +32,8 @@ typedef struct reader {
     int64_t data_start; /* place in the file */
     int64_t data_size, data_read;
     tg_state_dict *state;
+    place *place; /* of each tensor of the state */
+    int64_t room;
     tg_status status;
 } reader;
 
@@ -162,20 +169,25 @@ static void object(reader *r, void (*member)(reader *r, const char *key, void *c
 
 typedef struct record {
     const char *name;
-    int dtype, offsets; /* -1, 0: not read yet */
+    int dtype, offsets; /* -1, as shape.ndim: not read yet */
     tg_shape shape;
-    int64_t place[2]; /* of its data, in bytes from the end of the header */
+    int64_t data[2]; /* where it begins and ends */
 } record;
 
 static void record_member(reader *r, const char *key, void *context)
 {
     static const char *const known[] = {[TG_F32] = "F32", [TG_F64] = "F64", [TG_I64] = "I64"};
     record *t = context;
-    if (strcmp(key, "shape") == 0) {
+    const bool is_shape = strcmp(key, "shape") == 0, is_dtype = strcmp(key, "dtype") == 0;
+    const bool is_offsets = strcmp(key, "data_offsets") == 0;
+    if ((is_shape && t->shape.ndim >= 0) || (is_offsets && t->offsets >= 0) ||
+        (is_dtype && t->dtype >= 0)) {
+        fail(r, TG_EFORMAT, "%s: %.80s: the name \"%s\" occurs twice", r->path, t->name, key);
+    } else if (is_shape) {
         t->shape.ndim = integers(r, t->shape.size, TG_MAX_DIMS);
-    } else if (strcmp(key, "data_offsets") == 0) {
-        t->offsets = integers(r, t->place, 2);
-    } else if (strcmp(key, "dtype") == 0) {
+    } else if (is_offsets) {
+        t->offsets = integers(r, t->data, 2);
+    } else if (is_dtype) {
         char *text = string(r);
         for (int i = TG_F32; text && i <= TG_I64; i++)
             if (strcmp(text, known[i]) == 0)
@@ -200,6 +212,22 @@ static int64_t bytes_of(const record *t)
     return strides > MAX_BYTES ? -1 : (int64_t)bytes;
 }
 
+/* For check_places, as soon as the state has the tensor. */
+static void keep_place(reader *r, const record *t)
+{
+    const int64_t i = r->state->count - 1;
+    if (i == r->room) {
+        r->room = r->room ? 2 * r->room : 64;
+        place *more = realloc(r->place, (size_t)r->room * sizeof *more);
+        if (!more) {
+            fail(r, TG_ENOMEM, "%s: no memory for its header", r->path);
+            return;
+        }
+        r->place = more;
+    }
+    r->place[i] = (place){t->data[0], t->data[1], i};
+}
+
 /* Data must lie inside of the file, and all together be as long: so a header cannot ask for more
  * memory than the file is long. */
 static void read_tensor(reader *r, const record *t)
@@ -210,14 +238,14 @@ static void read_tensor(reader *r, const record *t)
              "data_offsets", r->path, t->name, TG_MAX_DIMS);
         return;
     }
-    const int64_t bytes = bytes_of(t), begin = t->place[0];
+    const int64_t bytes = bytes_of(t), begin = t->data[0];
     r->data_read += bytes;
-    if (bytes < 0 || begin > r->data_size - bytes || t->place[1] != begin + bytes ||
+    if (bytes < 0 || begin > r->data_size - bytes || t->data[1] != begin + bytes ||
         r->data_read > r->data_size) {
         fail(r, TG_EFORMAT, "%s: %.80s: %s %s at data_offsets [%" PRId64 ", %" PRId64 "]; expected "
              "its size, inside of %" PRId64 " bytes", r->path, t->name,
              tg_dtype_name((tg_dtype)t->dtype), tg_shape_format(&t->shape, shape), begin,
-             t->place[1], r->data_size);
+             t->data[1], r->data_size);
         return;
     }
     tg_tensor *tensor = tg_owned_or_null((tg_dtype)t->dtype, t->shape);
@@ -226,6 +254,7 @@ static void read_tensor(reader *r, const record *t)
         return;
     }
     tg_state_dict_add(r->state, t->name, tensor);
+    keep_place(r, t);
     if (fseeko(r->file, (off_t)(r->data_start + begin), SEEK_SET) != 0 ||
         (bytes > 0 && fread(tensor->data, (size_t)bytes, 1, r->file) != 1))
         fail(r, TG_EIO, "%s: cannot be read: %s", r->path, strerror(errno));
@@ -244,17 +273,45 @@ static void note_member(reader *r, const char *key, void *context)
 
 static void header_member(reader *r, const char *key, void *context)
 {
-    (void)context;
-    if (strcmp(key, "__metadata__") == 0) {
+    bool *has_notes = context;
+    const bool is_notes = strcmp(key, "__metadata__") == 0;
+    record t = {.name = key, .dtype = -1, .offsets = -1, .shape = {.ndim = -1}};
+    if (is_notes ? *has_notes : tg_state_dict_get(r->state, key) != NULL)
+        fail(r, TG_EFORMAT, "%s: the name \"%.80s\" occurs twice", r->path, key);
+    if (is_notes) {
+        *has_notes = true;
         object(r, note_member, NULL);
         return;
     }
-    record t = {.name = key, .dtype = -1, .shape = {.ndim = -1}};
     object(r, record_member, &t);
-    if (tg_state_dict_get(r->state, key))
-        fail(r, TG_EFORMAT, "%s: the name \"%.80s\" occurs twice", r->path, key);
     if (r->status == TG_OK)
         read_tensor(r, &t);
+}
+
+static int by_place(const void *a, const void *b)
+{
+    const place *x = a, *y = b;
+    return x->begin != y->begin ? (x->begin > y->begin) - (x->begin < y->begin)
+                                : (x->end > y->end) - (x->end < y->end);
+}
+
+/* One after the other, the data of all tensors must be what follows the header. */
+static void check_places(reader *r)
+{
+    if (r->data_read != r->data_size)
+        fail(r, TG_EFORMAT, "%s: %" PRId64 " bytes after the header; expected %" PRId64, r->path,
+             r->data_size, r->data_read);
+    if (r->status != TG_OK || r->state->count == 0)
+        return;
+    qsort(r->place, (size_t)r->state->count, sizeof *r->place, by_place);
+    int64_t end = 0;
+    for (const place *p = r->place; p < r->place + r->state->count; p++) {
+        if (p->begin != end)
+            fail(r, TG_EFORMAT, "%s: %.80s: data_offsets [%" PRId64 ", %" PRId64 "]; expected to "
+                 "begin at %" PRId64 ", where the data before it end", r->path,
+                 r->state->entry[p->entry].name, p->begin, p->end, end);
+        end = p->end;
+    }
 }
 
 /* ---- the file -------------------------------------------------------------------------------- */
@@ -267,14 +324,18 @@ static void read_header(reader *r)
         fail(r, TG_EIO, "%s: not a regular file; expected a safetensors file", r->path);
         return;
     }
-    if (about.st_size < 8 || fread(&length, sizeof length, 1, r->file) != 1 ||
-        length > (uint64_t)about.st_size - 8) {
-        fail(r, TG_EFORMAT, "%s: a header of %" PRIu64 " bytes in a file of %" PRId64 "; expected "
-             "a safetensors file, and all of it", r->path, length, (int64_t)about.st_size);
+    const int64_t size = about.st_size;
+    if (size < 8 || fread(&length, sizeof length, 1, r->file) != 1 || length > (uint64_t)size - 8) {
+        if (size > 8 && fgetc(r->file) == '{')
+            fail(r, TG_EFORMAT, "%s: a header of %" PRIu64 " bytes in a file of %" PRId64
+                 "; expected all of the file", r->path, length, size);
+        else
+            fail(r, TG_EFORMAT, "%s: not a safetensors file; expected the length of a header in 8 "
+                 "bytes, and '{'", r->path);
         return;
     }
     r->data_start = 8 + (int64_t)length;
-    r->data_size = (int64_t)about.st_size - r->data_start;
+    r->data_size = size - r->data_start;
     r->text = calloc((size_t)length + 1, 1);
     if (!r->text)
         fail(r, TG_ENOMEM, "%s: no memory for its header", r->path);
@@ -288,13 +349,14 @@ static void read_file(reader *r)
     read_header(r);
     if (r->status != TG_OK)
         return;
-    object(r, header_member, NULL);
-    r->at += strspn(r->at, " \t\r\n");
+    bool has_notes = false;
+    if (*r->at != '{') /* no blanks before it */
+        reject(r, "'{'");
+    object(r, header_member, &has_notes);
+    r->at += strspn(r->at, " ");
     if (r->at != r->text + r->data_start - 8)
         reject(r, "nothing but spaces after the last '}'");
-    if (r->data_read != r->data_size)
-        fail(r, TG_EFORMAT, "%s: %" PRId64 " bytes after the header; expected %" PRId64, r->path,
-             r->data_size, r->data_read);
+    check_places(r);
 }
 
 tg_status tg_safetensors_load(const char *path, tg_state_dict *state)
@@ -305,6 +367,7 @@ tg_status tg_safetensors_load(const char *path, tg_state_dict *state)
         return tg_failure(TG_EIO, "%s: cannot be opened: %s", path, strerror(errno));
     read_file(&r);
     free(r.text);
+    free(r.place);
     fclose(r.file);
     if (r.status != TG_OK)
         tg_state_dict_release(state);

@@ -210,9 +210,9 @@ Test(safetensors, save__writes_views_row_major)
 Test(safetensors, load__accepts_other_writers)
 {
     static const char header[] =
-        " {\n\t\"w\\u00e9\\uD83C\\uDFAC\\/\\b\" : { \"data_offsets\" : [ 8 , 16 ] , \"shape\":[2,1]"
+        "{\n\t\"w\\u00e9\\uD83C\\uDFAC\\/\\b\" : { \"data_offsets\" : [ 8 , 16 ] , \"shape\":[2,1]"
         ",\"dtype\":\"F32\" },\r\n\"v\":{\"shape\":[1],\"dtype\":\"I64\",\"data_offsets\":[0,8]},"
-        "\"__metadata__\" : { } }  \n";
+        "\"__metadata__\" : { } }  ";
     char bytes[512] = {0};
     const uint64_t length = sizeof header - 1;
     memcpy(bytes, &length, 8);
@@ -243,7 +243,10 @@ Test(safetensors, load__says_what_is_wrong)
         {"", 0, "header byte 0: expected '{'"},
         {"[]", 0, "header byte 0: expected '{'"},
         {"{", 0, "header byte 1: expected '\"'"},
+        {" {}", 0, "header byte 0: expected '{'"},
+        {"\n{}", 0, "header byte 0: expected '{'"},
         {"{}x", 0, "header byte 2: expected nothing but spaces"},
+        {"{} \n", 0, "header byte 3: expected nothing but spaces"},
         {"{\"w\"}", 0, "header byte 4: expected ':'"},
         {"{\"w\":1}", 0, "header byte 5: expected '{'"},
 #define MISSING "w: expected dtype, a shape of at most 8 dimensions, and 2 data_offsets"
@@ -287,6 +290,14 @@ Test(safetensors, load__says_what_is_wrong)
            "\"data_offsets\":[0,4]}}", 4, "v: f32 [1] at data_offsets [0, 4]"}, /* twice too much */
         {W "\"shape\":[0],\"data_offsets\":[0,0]},\"w\":{\"dtype\":\"F32\",\"shape\":[0],"
            "\"data_offsets\":[0,0]}}", 0, "the name \"w\" occurs twice"},
+        {W "\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[0,4]}}", 4,
+         "w: the name \"dtype\" occurs twice"},
+        {W "\"shape\":[1],\"shape\":[1],\"data_offsets\":[0,4]}}", 4,
+         "w: the name \"shape\" occurs twice"},
+        {W "\"shape\":[1],\"data_offsets\":[],\"data_offsets\":[0,4]}}", 4,
+         "w: the name \"data_offsets\" occurs twice"},
+        {"{\"__metadata__\":{},\"__metadata__\":{}}", 0,
+         "the name \"__metadata__\" occurs twice"},
         {"{\"__metadata__\":{\"a\":1}}", 0, "expected '\"'"},
         {"{\"__metadata__\":{\"a\":\"\",\"b\":\"\",\"a\":\"\"}}", 0, "the name \"a\" occurs twice"},
         {"{\"abc", 0, "header byte 5: expected '\"'"},
@@ -326,12 +337,91 @@ Test(safetensors, load__refuses_files_that_are_no_safetensors)
 {
     load_fails("none", TG_EIO, "none: cannot be opened: No such file");
     load_fails(folder, TG_EIO, "not a regular file");
+    static const char message[] = "not a safetensors file; expected the length of a header";
     write_file("a", "1234567", 7);
-    load_fails("a", TG_EFORMAT, "a header of 0 bytes in a file of 7; expected a safetensors");
+    load_fails("a", TG_EFORMAT, message);
+    write_file("a", "PK\3\4 a PyTorch checkpoint", 25);
+    load_fails("a", TG_EFORMAT, message);
+    write_file("a", "user,item,rating\n", 17);
+    load_fails("a", TG_EFORMAT, message);
     write_file("a", "\xFF\xFF\xFF\xFF\xFF\xFF\xFF\xFF{}", 10);
     load_fails("a", TG_EFORMAT, "a header of 18446744073709551615 bytes in a file of 10; expected");
-    write_file("a", "PK\3\4 a PyTorch checkpoint", 25);
-    load_fails("a", TG_EFORMAT, "bytes in a file of 25; expected a safetensors file, and all");
+}
+
+/* ---- where data lie -------------------------------------------------------------------------- */
+
+enum { PARTS = 3 };
+
+/* Three tensors of 0 to 2 floats, each at one of three places. */
+typedef struct layout {
+    size_t begin[PARTS], size[PARTS], total; /* in floats */
+} layout;
+
+static layout layout_of(int number)
+{
+    layout l;
+    for (int i = 0; i < PARTS; i++, number /= 9)
+        l.begin[i] = (size_t)(number % 3), l.size[i] = (size_t)(number / 3 % 3);
+    l.total = (size_t)(number % 4);
+    return l;
+}
+
+/* Each float belongs to one tensor, and no empty tensor lies inside of another. */
+static bool is_whole(const layout *l)
+{
+    int owners[8] = {0};
+    for (int i = 0; i < PARTS; i++) {
+        for (size_t k = 0; k < l->size[i]; k++)
+            owners[l->begin[i] + k]++;
+        for (int j = 0; j < PARTS; j++)
+            if (l->size[j] == 0 && l->begin[i] < l->begin[j] &&
+                l->begin[j] < l->begin[i] + l->size[i])
+                return false;
+        if (l->begin[i] > l->total)
+            return false;
+    }
+    for (size_t k = 0; k < 8; k++)
+        if (owners[k] != (k < l->total))
+            return false;
+    return true;
+}
+
+static void write_layout(const char *path, const layout *l)
+{
+    char bytes[512] = {0}, *header = bytes + 8;
+    size_t n = 0;
+    for (int i = 0; i < PARTS; i++)
+        n += (size_t)sprintf(header + n, "%s\"%c\":{\"dtype\":\"F32\",\"shape\":[%zu],"
+                             "\"data_offsets\":[%zu,%zu]}", i ? "," : "{", 'a' + i, l->size[i],
+                             4 * l->begin[i], 4 * (l->begin[i] + l->size[i]));
+    header[n++] = '}';
+    for (size_t k = 0; k < l->total; k++)
+        memcpy(header + n + 4 * k, &(float){(float)k}, 4);
+    memcpy(bytes, &(uint64_t){n}, 8);
+    write_file(path, bytes, 8 + n + 4 * l->total);
+}
+
+/* Every order, overlap and hole. */
+Test(safetensors, load__wants_every_byte_in_one_tensor)
+{
+    int accepted = 0;
+    for (int number = 0; number < 9 * 9 * 9 * 4; number++) {
+        const layout l = layout_of(number);
+        write_layout("a", &l);
+        tg_state_dict state;
+        const tg_status status = tg_safetensors_load("a", &state);
+        cr_assert_eq(status, is_whole(&l) ? TG_OK : TG_EFORMAT, "layout %d: %s", number,
+                     tg_last_error()->message);
+        for (int64_t i = 0; i < state.count; i++)
+            for (size_t k = 0; k < l.size[i]; k++)
+                cr_expect_eq(((const float *)state.entry[i].tensor->data)[k],
+                             (float)(l.begin[i] + k));
+        accepted += status == TG_OK;
+        tg_state_dict_release(&state);
+    }
+    cr_expect_gt(accepted, 20);
+    write_layout("a", &(layout){{0, 1, 1}, {2, 1, 0}, 3});
+    load_fails("a", TG_EFORMAT, "c: data_offsets [4, 4]; expected to begin at 8, where the data");
 }
 
 /* One byte less, or one more, is noticed wherever it is. */
