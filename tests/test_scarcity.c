@@ -255,9 +255,10 @@ Test(scarcity, models__are_used_or_it_is_said)
         {plot_command, "--load m --out - --what embeddings --min-ratings 0 --threads 1"},
         {report_command, "--load m --out - --test r --method pca --threads 1"},
     };
+    enum { OF_INFO = 30 }; /* allocations of the command's own, or a few more */
     const long loading = refuse_each(info_command, "--load m", 1);
     for (size_t i = 0; i < sizeof runs / sizeof *runs; i++)
-        refuse_each(runs[i].of, runs[i].arguments, loading - 20); /* info counts, too */
+        refuse_each(runs[i].of, runs[i].arguments, loading - OF_INFO);
 }
 
 #define QUICK_MODEL "--factors 2 --batch-size 8 --threads 1 --quiet "
