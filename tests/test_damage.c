@@ -277,3 +277,23 @@ Test(damage, text__is_refused_or_harmless)
     }
     recommender_release(&r);
 }
+
+/* Around the room that any reader has for fields. */
+Test(damage, text__may_have_any_number_of_fields)
+{
+    static tg_status (*const load[])(const char *path) = {load_lists, load_titles, load_csv,
+                                                          load_ratings};
+    static const char *const separators[] = {" ", "\t", "::", "|", ","};
+    recommender r = small_recommender("mf", TASK_RATING);
+    known = &r;
+    for (size_t fields = 1; fields <= 1100; fields += fields == 70 ? 950 : 1)
+        for (size_t i = 0; i < 4 * 5; i++) {
+            const format f = {load[i / 5], 0, 0};
+            content c = {.size = 0};
+            for (size_t n = 0; n < 2 * fields; n++)
+                c.size += (size_t)sprintf(c.bytes + c.size, "x%s",
+                                          n % fields + 1 < fields ? separators[i % 5] : "\n");
+            is_loaded(&f, &c, separators[i % 5], fields);
+        }
+    recommender_release(&r);
+}
