@@ -5,6 +5,7 @@
 #   make test               all tests; SANITIZE=1 with AddressSanitizer and UBSan
 #   make coverage           fail where an error line is reached by no test (gcov)
 #   make exercise           check models/exercise/my_simplecf.c, which is yours to write
+#   make test-torch         PyTorch's own samples of every op, run in both (needs python3-torch)
 #   make gradcheck          the worst error of every op's and model's gradients
 #   make install            program, library, headers and pkg-config file under PREFIX [/usr/local];
 #                           DESTDIR is put before it, for packagers
@@ -18,7 +19,7 @@
 # CC, CPPFLAGS, CFLAGS and LDFLAGS may be given; what was built with other ones is built again. To
 # keep both, give each a folder of its own, as in `make CC=clang BUILD=build/clang`.
 
-.PHONY: all lib install uninstall test coverage exercise gradcheck bench bench-compare \
+.PHONY: all lib install uninstall test test-torch coverage exercise gradcheck bench bench-compare \
         bench-instructions ml-100k size floors clean FORCE
 .SECONDARY:
 all: ncf
@@ -135,6 +136,14 @@ ifndef SANITIZE
 	@sh tests/report.sh $(BUILD)
 	@CC="$(CC)" MAKE="$(MAKE)" sh tests/shell_listings.sh $(BUILD)
 endif
+
+# PyTorch as judge, through the shared library. Debian's python3-torch belongs to Debian's Python.
+PYTHON ?= /usr/bin/python3
+with_torch = @$(PYTHON) -c 'import importlib.util as u, sys; sys.exit(not u.find_spec("torch"))' || \
+    { echo "$(PYTHON) has no module torch (Debian: python3-torch; or set PYTHON)" >&2; exit 1; }
+test-torch: $(BUILD)/libtapegrad.so
+	$(with_torch)
+	@TAPEGRAD=$< $(PYTHON) tests/torch/opinfo.py
 
 coverage:
 	@MAKE="$(MAKE)" sh tests/covered.sh $(BUILD)/coverage
