@@ -57,6 +57,7 @@ def only_sign_of_zero(f):
 DIFFERENCES = (
     ("clamp_min", only_sign_of_zero, "of 0 and -0 PyTorch's vector code takes the other one"),
     ("clamp_max", only_sign_of_zero, "of 0 and -0 PyTorch's vector code takes the other one"),
+    ("nn.functional.relu", only_sign_of_zero, "PyTorch's code leaves -0 as it is"),
     ("nn.functional.gelu", only_sign_of_zero, "PyTorch's f32 code makes 0 of -0"),
     ("nn.functional.softplus", lambda f: f.part in ("d1", "d2") and f.dtype == "f64",
      "PyTorch is linear beyond 20"),
