@@ -185,7 +185,8 @@ static inline void tg_element_copy(const tg_tensor *t, int64_t offset, const tg_
 /* The first line of a function made of ops: misuse of an op until its end is reported as misuse of
  * `name`, since that is what the caller wrote. Of functions inside of each other, the outermost. */
 #define TG_FUNCTION(name)                                                                          \
-    __attribute__((cleanup(tg_function_end))) const bool tg_function_ = tg_function_begin(name)
+    __attribute__((cleanup(tg_function_end), unused)) const bool tg_function_ =                    \
+        tg_function_begin(name)
 bool tg_function_begin(const char *name);
 void tg_function_end(const bool *is_outermost);
 
