@@ -131,6 +131,8 @@ tg_tensor *tg_huber_loss_at(const char *at, tg_tensor *x, tg_tensor *y, double d
     TG_FUNCTION("huber_loss");
     if (!fits(at, "huber_loss", x, y))
         return tg_error_tensor();
+    if (!(delta > 0))
+        return tg_misuse(at, "huber_loss", "delta %g; a number above 0 expected", delta);
     return tg_mean_at(at, tg_huber_scalar_at(at, tg_sub_at(at, x, y), delta));
 }
 
