@@ -5,11 +5,13 @@
  * index. The op then gives a message with the caller's line, or a result that has gradients.
  */
 #include <criterion/criterion.h>
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "autograd/autograd.h"
 #include "autograd/ops.h"
+#include "tests/helpers.h"
 #include "tests/op_samples.h"
 
 /* ---- what is wrong --------------------------------------------------------------------------- */
@@ -372,5 +374,18 @@ Test(misuse, operands__that_are_none_or_too_deep_are_named)
     NAMED(tg_cat_at(TG_HERE, 0, none, 0));
     NAMED(tg_stack_at(TG_HERE, 0, none, 0));
     NAMED(tg_embedding(x, tg_zeros(TG_I64, 1, 1, 1, 1, 1, 1, 1, 1)));
+    tg_step_end();
+}
+
+Test(misuse, delta__of_huber_must_be_above_zero)
+{
+    static const double wrong[] = {0, -1, NAN, -INFINITY};
+    tg_set_misuse(TG_MISUSE_RETURN);
+    tg_step_begin();
+    tg_tensor *x = zeros(TG_SHAPE(2));
+    for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
+        cr_expect(tg_is_error(tg_huber_loss(x, x, wrong[i])));
+        expect_misuse("; a number above 0 expected");
+    }
     tg_step_end();
 }
