@@ -46,18 +46,12 @@ typedef struct list {
     int64_t count;
 } list;
 
-/* An owned tensor that ends with a step. */
-typedef struct adopted {
-    tg_tensor *tensor;
-    struct adopted *next;
-} adopted;
-
 typedef struct step {
     uint64_t id; /* the thread's number, from bit THREAD_BIT on, and that of the step in it */
     block *at;   /* where the arena stood when the step began */
     size_t used;
     list headers; /* handed out in this step */
-    adopted *adopted;
+    tg_tensor *adopted; /* owned tensors that end with it: sparse_buffer is the next one */
 } step;
 
 typedef struct arena {
@@ -80,10 +74,10 @@ static pthread_once_t thread_end_once = PTHREAD_ONCE_INIT;
 
 static void release_adopted(step *s)
 {
-    for (adopted *a = s->adopted, *next; a; a = next) {
-        next = a->next;
-        tg_free(a->tensor);
-        free(a);
+    for (tg_tensor *t = s->adopted, *next; t; t = next) {
+        next = t->sparse_buffer;
+        t->sparse_buffer = NULL;
+        tg_free(t);
     }
 }
 
@@ -186,11 +180,8 @@ void tg_arena_adopt(const tg_tensor *t, tg_tensor *owned)
     int64_t i = local.depth - 1;
     while (local.steps[i].id != t->step)
         i--;
-    adopted *a = malloc(sizeof *a);
-    if (!a)
-        tg_out_of_memory(sizeof *a);
-    *a = (adopted){owned, local.steps[i].adopted};
-    local.steps[i].adopted = a;
+    owned->sparse_buffer = local.steps[i].adopted;
+    local.steps[i].adopted = owned;
 }
 
 bool tg_is_foreign(const tg_tensor *t)

@@ -1,6 +1,7 @@
 /* The model file: all members come back, and no damage to it passes or crashes. */
 #include <criterion/criterion.h>
 #include <math.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -199,5 +200,21 @@ Test(recommender, clamp__cuts_predictions)
     recommender_predict(&r, &pairs, cut);
     cr_expect(cut[0] == 2.5f && cut[1] == 2.5f && plain[0] != 2.5f);
     tg_dataset_release(&pairs);
+    recommender_release(&r);
+}
+
+Test(recommender, save__refuses_what_is_not_finite)
+{
+    static const double values[] = {NAN, INFINITY, -INFINITY};
+    recommender r = small_recommender("mf", TASK_RATING);
+    for (size_t i = 0; i < sizeof values / sizeof *values; i++) {
+        tg_state_dict state = tg_module_state_dict(r.module);
+        remove(path);
+        tg_fill(state.entry[0].tensor, values[i]);
+        cr_expect_eq(recommender_save(&r, path), TG_EFORMAT);
+        cr_expect_not_null(strstr(tg_last_error()->message, " is not finite; expected finite"));
+        cr_expect_neq(access(path, F_OK), 0);
+        tg_state_dict_release(&state);
+    }
     recommender_release(&r);
 }
