@@ -6,6 +6,7 @@
 #   make coverage           fail where an error line is reached by no test (gcov)
 #   make exercise           check models/exercise/my_simplecf.c, which is yours to write
 #   make test-torch         PyTorch's own samples of every op, run in both (needs python3-torch)
+#   make fuzz-torch         random programs, run in both; SECONDS=60 SEED=1
 #   make gradcheck          the worst error of every op's and model's gradients
 #   make install            program, library, headers and pkg-config file under PREFIX [/usr/local];
 #                           DESTDIR is put before it, for packagers
@@ -19,8 +20,8 @@
 # CC, CPPFLAGS, CFLAGS and LDFLAGS may be given; what was built with other ones is built again. To
 # keep both, give each a folder of its own, as in `make CC=clang BUILD=build/clang`.
 
-.PHONY: all lib install uninstall test test-torch coverage exercise gradcheck bench bench-compare \
-        bench-instructions ml-100k size floors clean FORCE
+.PHONY: all lib install uninstall test test-torch fuzz-torch coverage exercise gradcheck bench \
+        bench-compare bench-instructions ml-100k size floors clean FORCE
 .SECONDARY:
 all: ncf
 
@@ -139,11 +140,16 @@ endif
 
 # PyTorch as judge, through the shared library. Debian's python3-torch belongs to Debian's Python.
 PYTHON ?= /usr/bin/python3
+SECONDS ?= 60
+SEED ?= 1
 with_torch = @$(PYTHON) -c 'import importlib.util as u, sys; sys.exit(not u.find_spec("torch"))' || \
     { echo "$(PYTHON) has no module torch (Debian: python3-torch; or set PYTHON)" >&2; exit 1; }
 test-torch: $(BUILD)/libtapegrad.so
 	$(with_torch)
 	@TAPEGRAD=$< $(PYTHON) tests/torch/opinfo.py
+fuzz-torch: $(BUILD)/libtapegrad.so
+	$(with_torch)
+	@TAPEGRAD=$< $(PYTHON) tests/torch/fuzz.py --seconds $(SECONDS) --seed $(SEED)
 
 coverage:
 	@MAKE="$(MAKE)" sh tests/covered.sh $(BUILD)/coverage

@@ -130,6 +130,7 @@ _error = _library.tg_last_error().contents
 _places = {}  # the tape points to these texts
 _functions = {}
 _hooks = {}  # by tensor: C calls them as long as it lives
+_raised = []  # by hooks: an exception cannot pass through C
 
 
 def _place():
@@ -155,6 +156,8 @@ def _bind(name):
 
     def call(*args):
         value = function(_place(), *args)
+        if _raised:
+            raise _raised.pop()
         if _error.status != 0:
             message = _error.message.decode(errors="replace")
             _library.tg_clear_error()
@@ -201,22 +204,40 @@ def no_grad():
         _library.tg_no_grad_end(ctypes.byref(guard))
 
 
-def tensor(values, requires_grad=False):
-    """A tensor of the step with a copy of a torch tensor's elements, row-major."""
-    values = values.detach().contiguous()
-    made = _function("empty")(DTYPES.index(values.dtype), values.shape)
-    ctypes.memmove(made.fields.data, values.data_ptr(), values.numel() * SIZES[values.dtype])
+def _filled(made, values, requires_grad):
+    if values.numel():
+        memory(made).copy_(values.detach())
     return _function("requires_grad")(made) if requires_grad else made
+
+
+def tensor(values, requires_grad=False):
+    """A tensor of the step with a torch tensor's elements, row-major."""
+    made = _function("empty")(DTYPES.index(values.dtype), values.shape)
+    return _filled(made, values, requires_grad)
+
+
+def owned_tensor(values, requires_grad=False):
+    """The same, but it lives until `free`."""
+    made = _function("owned")(DTYPES.index(values.dtype), values.shape)
+    return _filled(made, values, requires_grad)
+
+
+def free(x):
+    _library.tg_free(Tensor.from_param(x))
+
+
+def memory(x):
+    """The elements in place: a torch tensor that shares them."""
+    if 0 in x.shape:
+        return torch.empty(x.shape, dtype=x.dtype)
+    extent = 1 + sum((size - 1) * stride for size, stride in zip(x.shape, x.stride))
+    elements = (ctypes.c_char * (extent * SIZES[x.dtype])).from_address(x.fields.data)
+    return torch.frombuffer(elements, dtype=x.dtype).as_strided(x.shape, x.stride)
 
 
 def to_torch(x):
     """A copy as a torch tensor."""
-    x = _function("to_dense")(x)
-    if 0 in x.shape:
-        return torch.empty(x.shape, dtype=x.dtype)
-    extent = 1 + sum((size - 1) * stride for size, stride in zip(x.shape, x.stride))
-    memory = (ctypes.c_char * (extent * SIZES[x.dtype])).from_address(x.fields.data)
-    return torch.frombuffer(memory, dtype=x.dtype).as_strided(x.shape, x.stride).clone()
+    return memory(_function("to_dense")(x)).clone()
 
 
 def cat(dim, tensors):
@@ -249,11 +270,17 @@ def grad(output, inputs, grad_output=None, create_graph=False):
 def register_hook(x, function):
     """function(g) sees the gradient of x, and gives another one or None."""
     def through(_, g):
-        other = function(Tensor(g))
+        if _error.status != 0:  # the walk has failed already
+            return None
+        try:
+            other = function(Tensor(g))
+        except Exception as error:
+            _raised.append(error)
+            return None
         return other.address if other else None
     _hooks[x.address] = Hook(through)
     _function("register_hook")(x, _hooks[x.address], None)
 
 
 def zero_grad(x):
-    _library.tg_zero_grad_tensor(ctypes.c_void_p(x.address))
+    _library.tg_zero_grad_tensor(Tensor.from_param(x))
