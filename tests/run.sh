@@ -5,14 +5,18 @@ set -eu
 build=${1:?usage: tests/run.sh BUILD}
 rm -f "$build"/sanitizer.*
 NCF=$build/ncf
-ASAN_OPTIONS=log_path=$build/sanitizer:detect_leaks=1
-UBSAN_OPTIONS=log_path=$build/sanitizer:print_stacktrace=1
-export NCF ASAN_OPTIONS UBSAN_OPTIONS
+# Errors end a process by a signal, which no test takes for an exit status; of leaks the logs decide.
+# Tests run the program in folders of their own.
+logs=$(cd "$build" && pwd)/sanitizer
+ASAN_OPTIONS=log_path=$logs:abort_on_error=1:detect_leaks=1
+LSAN_OPTIONS=exitcode=0
+UBSAN_OPTIONS=log_path=$logs:abort_on_error=1:print_stacktrace=1
+export NCF ASAN_OPTIONS LSAN_OPTIONS UBSAN_OPTIONS
 "$build"/run-tests
 for log in "$build"/sanitizer.*; do
     [ -e "$log" ] || continue
-    # Leaks of Criterion itself are no report: when a test with a time limit ends, it may forget its
-    # note of the limit. Nor is that LeakSanitizer misses a thread of a child that calls exit().
+    # Leaks of Criterion itself are no report: it forgets the time limits of tests that run beside
+    # each other. Nor is that LeakSanitizer misses a thread of a child that calls exit().
     awk 'BEGIN { RS = "" }
          / leak of .*\n *#0 [^\n]*\n *#1 [^\n]*libcriterion/ { next }
          /ERROR: LeakSanitizer|^SUMMARY: .* leaked in|False leaks are possible/ { next }
