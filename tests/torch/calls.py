@@ -1,7 +1,7 @@
 """PyTorch's ops by their OpInfo names, and the call of tapegrad that computes the same.
 
-Each function here takes the arguments of PyTorch's, with tapegrad's tensors for torch's. An argument
-that it does not have, or a value that it refuses by `need`, makes a sample not expressible.
+Each function here takes the arguments of PyTorch's, with tapegrad's tensors for torch's. An
+argument that it does not have, or a value refused by `need`, makes a sample not expressible.
 """
 import torch
 

@@ -4,8 +4,8 @@ NaN, infinities and, in values, the sign of zero are equal, and otherwise
 
     |ours - torch| <= r |torch| + 4 E + 4 eps S + tiny        r = 1e-9 in f64, 8 eps in f32
 
-E is PyTorch's own error: that of its f32 result, measured with its f64 result from the same operands,
-and scaled by the ratio of the eps. It tells how well conditioned the result is.
+E is PyTorch's own error: that of its f32 result, measured with its f64 result from the same
+operands, and scaled by the ratio of the eps. It tells how well conditioned the result is.
 - Elementwise ops: E is the error of the element, or for gradients the largest relative error of the
   result, at most 2^-12 in f32. S is 0, or for gradients, whose terms may cancel, at most 1.
 - Other ops: E is the largest error of the result, and S the largest magnitude among the result, the

@@ -5,8 +5,8 @@
     python3 tests/torch/opinfo.py OP [CASE [LAYOUT]]    one op, one of its samples; all failures
 
 Every sample that tapegrad can express is run in f32 and f64, with operands that are contiguous,
-transposed, with gaps and expanded; those of ops that move elements in i64 too. Values, gradients and
-gradients of gradients (of operands and of the incoming gradient) are compared by the rule of
+transposed, with gaps and expanded; those of ops that move elements in i64 too. Values, gradients
+and gradients of gradients (of operands and of the incoming gradient) are compared by the rule of
 compare.py. Error samples must be misuse. Needs python3-torch and build/libtapegrad.so.
 """
 import argparse

@@ -1,8 +1,12 @@
 """Programs of lines such as `t3 = F.mul(t1, t2)`, run line by line in PyTorch and in tapegrad.
 
-F has tapegrad's ops by their names, and `leaf`, `backward`, `grad`, hooks, steps and changes in place.
-After each line both results are compared; then tapegrad's elements are made the same bits as
+F has tapegrad's ops by their names, and `leaf`, `backward`, `grad`, hooks, steps and changes in
+place. After each line both results are compared; then tapegrad's elements are made the same bits as
 PyTorch's, so that a rounding error cannot become another branch further on.
+
+What rules read may be changed in place before they run. PyTorch is made to keep copies, so that it
+has the right gradients even then; tapegrad must have the same, or report misuse, and that only
+where PyTorch without those copies does.
 """
 import math
 import re
@@ -22,7 +26,7 @@ class Difference(Exception):
 
 
 class Refused(Exception):
-    """A gradient reads what was changed in place. PyTorch may see it differently."""
+    """Misuse: a rule reads what was changed in place. `raises` tells whether in PyTorch too."""
 
 
 class Finished(Exception):
@@ -69,7 +73,8 @@ def topk(x, k):
     """Of equal elements the first."""
     if not 0 <= k <= (x.shape[-1] if x.dim() else 1):
         raise ValueError("k")
-    return [t[..., :k] if t.dim() else t for t in torch.sort(x, dim=-1, descending=True, stable=True)]
+    both = torch.sort(x, dim=-1, descending=True, stable=True)
+    return [t[..., :k] if t.dim() else t for t in both]
 
 
 def layer_norm(x, w, b, eps):
@@ -171,7 +176,7 @@ class Torch:
         return [d.clone(memory_format=torch.contiguous_format) for d in dx]  # not an operand itself
 
     def grad_of(self, x):
-        return torch.zeros_like(x) if x.grad is None else x.grad
+        return torch.zeros_like(x) if x.grad is None else x.grad.clone()
 
     def zero_grad(self, x):
         x.grad = None
@@ -246,7 +251,8 @@ class Tape:
         return copies if create_graph else [tg.detach(d) for d in copies]
 
     def grad_of(self, x):
-        return tg.zeros(x.fields.dtype, x.shape) if x.grad is None else tg.to_dense(x.grad)
+        return tg.tensor(torch.zeros(x.shape, dtype=x.dtype) if x.grad is None
+                         else tg.to_torch(x.grad))
 
     def hook(self, x, factor):
         def see(g):
@@ -278,10 +284,11 @@ class Tape:
 CHANGES = {"fill", "copy", "add_scaled"}  # in place
 GRADIENTS = {"backward", "grad"}
 # Of sums, and of 0 and -0 in PyTorch's vector code, the sign of zero says nothing.
-ANY_ZERO = {"relu", "pow_scalar", "maximum", "minimum", "clamp_min", "clamp_max", "max_dim", "min_dim", "gelu", "sum",
-            "mean", "sum_dim", "mean_dim", "sum_to", "matmul", "linear", "scatter_add", "rows_sum",
-            "embedding_bag", "var_dim", "layer_norm", "grad", "grad_of", "mse_loss", "l1_loss",
-            "huber_loss", "bce_with_logits_loss", "cross_entropy", "bpr_loss", "softmax"}
+ANY_ZERO = {"relu", "pow_scalar", "maximum", "minimum", "clamp_min", "clamp_max", "max_dim",
+            "min_dim", "gelu", "sum", "mean", "sum_dim", "mean_dim", "sum_to", "matmul", "linear",
+            "scatter_add", "rows_sum", "embedding_bag", "var_dim", "layer_norm", "grad", "grad_of",
+            "mse_loss", "l1_loss", "huber_loss", "bce_with_logits_loss", "cross_entropy",
+            "bpr_loss", "softmax"}
 CONDITION = {"layer_norm": 1e3, "var_dim": 1e2, "matmul": 1e2, "linear": 1e2, "pow": 1e2,
              "grad": 1e3, "grad_of": 1e3}  # by how much an error may exceed eps times magnitude
 # Their rules choose where PyTorch's multiply 0 with infinity, so that NaN may be a number here.
@@ -299,7 +306,6 @@ class Runner:
         self.tape = {"F": Tape(), "inf": math.inf, "nan": math.nan}
         self.has_pole = False
         self.outer = []  # names outside of each step
-        # PyTorch keeps copies of what rules read: the right gradients, whatever is changed in place.
         self.saving = copying if copies else nullcontext
 
     def tensors(self):
@@ -333,7 +339,7 @@ class Runner:
 
     @staticmethod
     def check_refusal(op, theirs, ours):
-        changed = ours and re.search(r"(\w+): [^:]*saved for the gradient, was changed in place", ours)
+        changed = ours and re.search(r"(\w+): [^:]*saved for the gradient, was changed", ours)
         if changed and not theirs:
             raise Finished if changed.group(1) in READ_MORE else Refused(ours)
         if theirs and "ZeroTensors" in theirs:
