@@ -126,6 +126,10 @@ struct tg_op {
      * gradient. */
     void (*backward)(const tg_node *n, tg_tensor *g, tg_tensor **dx);
 
+    /* The same gradients by kernels, or NULL: tg_backward and tg_grad take it instead of the rule
+     * where they record nothing. It reads no other values than the rule. */
+    void (*fused)(const tg_node *n, tg_tensor *g, tg_tensor **dx);
+
     /* Which values the rule reads: bit i for operand i (of the first TG_SAVES_COUNT), and
      * TG_SAVES_RESULT; a change in place between the call and tg_backward is then misuse. 0: all of
      * them; TG_SAVES_NOTHING: none. */
@@ -147,6 +151,15 @@ struct tg_op {
                               .arity = operands,                                                   \
                               .forward = op##_forward,                                             \
                               .backward = op##_backward,                                           \
+                              .saves = saved}
+
+/* The same with OP_fused. */
+#define TG_DEFINE_FUSED_OP(op, operands, saved)                                                    \
+    const tg_op tg_op_##op = {.name = #op,                                                         \
+                              .arity = operands,                                                   \
+                              .forward = op##_forward,                                             \
+                              .backward = op##_backward,                                           \
+                              .fused = op##_fused,                                                 \
                               .saves = saved}
 
 static inline bool tg_needs_grad(const tg_node *n, int i)

@@ -178,14 +178,14 @@ static tg_tensor *number(const char *at, const tg_tensor *x, double value)
 }
 
 #define UNARY(op, ...)                                                                             \
-    const tg_op tg_op_##op = {#op, 1, unary_forward, unary_backward, TG_SAVES_BY_ROW,              \
+    const tg_op tg_op_##op = {#op, 1, unary_forward, unary_backward, NULL, TG_SAVES_BY_ROW,        \
                               TG_ROW_##op};                                                        \
     tg_tensor *tg_##op##_at(const char *at, tg_tensor *x)                                          \
     {                                                                                              \
         return tg_apply(at, &tg_op_##op, 1, &x, NULL, 0);                                          \
     }
 #define BINARY(op, ...)                                                                            \
-    const tg_op tg_op_##op = {#op, 2, binary_forward, binary_backward, TG_SAVES_BY_ROW,            \
+    const tg_op tg_op_##op = {#op, 2, binary_forward, binary_backward, NULL, TG_SAVES_BY_ROW,      \
                               TG_ROW_##op};                                                        \
     tg_tensor *tg_##op##_at(const char *at, tg_tensor *a, tg_tensor *b)                            \
     {                                                                                              \

@@ -43,6 +43,24 @@ static inline int64_t tg_axis_size(const tg_shape *shape, int axis)
     return shape->ndim > 0 ? shape->size[axis] : 1;
 }
 
+/* x as rows along one of its dimensions, an axis. */
+static inline tg_rows tg_rows_along(const tg_shape *shape, int axis)
+{
+    tg_rows rows = {1, tg_axis_size(shape, axis), 1};
+    for (int d = 0; d < axis; d++)
+        rows.outer *= shape->size[d];
+    for (int d = axis + 1; d < shape->ndim; d++)
+        rows.inner *= shape->size[d];
+    return rows;
+}
+
+/* Of x's shape with size 1 in `dims`; false, and misuse of op, where these are not dimensions of x. */
+bool tg_reduced_shape(const char *at, const char *op, const tg_tensor *x, tg_shape dims,
+                      tg_shape *shape);
+
+/* y without the dimensions `dims`, which have size 1, unless they are kept. */
+tg_tensor *tg_drop_dims(const char *at, tg_tensor *y, bool keepdim, tg_shape dims);
+
 /* Node number i of this thread's tape, for the benchmark; NULL past the end. */
 const tg_node *tg_tape_node(int64_t i);
 

@@ -408,7 +408,7 @@ static void node_backward(walk *w, tg_node *n, tg_tensor *g)
     n->needs = needs;
     if (!is_useful || !is_unchanged(n))
         return;
-    n->op->backward(n, g, dx);
+    (tape.off && n->op->fused ? n->op->fused : n->op->backward)(n, g, dx);
     for (int i = 0; i < n->nin; i++) {
         tg_tensor *d = tg_needs_grad(n, i) ? checked_gradient(n, i, dx[i]) : NULL;
         if (d && !tg_is_error(d))

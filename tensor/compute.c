@@ -233,36 +233,6 @@ void tg_multiply(const tg_tensor *c, const tg_tensor *a, const tg_tensor *b,
     tg_arena_pop();
 }
 
-/* ---- sums ------------------------------------------------------------------------------------ */
-
-typedef struct sums {
-    const tg_type_kernels *kernels;
-    int64_t size, count, inner, blocks; /* of TG_SUM_COLUMNS columns, in inner */
-    char *out;
-    const char *x;
-} sums;
-
-/* Blocks of columns, of one outer index behind the other. */
-static void sum_blocks(void *context, int64_t begin, int64_t end)
-{
-    const sums *s = context;
-    for (int64_t i = begin; i < end; i++) {
-        const int64_t outer = i / s->blocks, column = i % s->blocks * TG_SUM_COLUMNS;
-        s->kernels->sum(s->count, tg_min(TG_SUM_COLUMNS, s->inner - column), s->inner,
-                        s->out + (outer * s->inner + column) * s->size,
-                        s->x + (outer * s->count * s->inner + column) * s->size);
-    }
-}
-
-void tg_sum_middle(tg_dtype dtype, int64_t outer, int64_t count, int64_t inner, void *out,
-                   const void *x)
-{
-    sums s = {tg_kernels_of(dtype), (int64_t)tg_dtype_size(dtype), count, inner,
-              (inner + TG_SUM_COLUMNS - 1) / TG_SUM_COLUMNS, out, x};
-    const int64_t elements = count * tg_min(inner, TG_SUM_COLUMNS);
-    tg_parallel_for(outer * s.blocks, 1 + PARALLEL / (elements + 1), sum_blocks, &s);
-}
-
 /* ---- dropout --------------------------------------------------------------------------------- */
 
 int64_t tg_dropout_words(int64_t count, uint32_t threshold)

@@ -402,6 +402,17 @@ Test(kernels, maps__work_in_place)
 
 /* ---- sums and dropout ------------------------------------------------------------------------ */
 
+/* The kernel of all columns of x (count, inner), by as many as it takes. */
+static void along(const tg_kernels *set, tg_along op, int count, int inner, int row, array *y,
+                  const array *x)
+{
+    const int size = x->type ? 8 : 4;
+    for (int j = 0; j < inner; j += TG_ROW_COLUMNS)
+        set->type[x->type]->rows[op](count, inner - j < TG_ROW_COLUMNS ? inner - j : TG_ROW_COLUMNS,
+                                     row, (char *)y->data + j * size,
+                                     (const void *[]){(const char *)x->data + j * size});
+}
+
 /* Whole numbers: a sum in double is exact, and rounded once at the end. */
 Test(kernels, sum__is_exact_in_double)
 {
@@ -413,7 +424,7 @@ Test(kernels, sum__is_exact_in_double)
             const int row = inner + way % 3; /* columns beside them are left out */
             array x = array_whole(type, count * row, &rng, type ? 0x1p40 : 0x1p23);
             array y = array_new(type, inner);
-            set->type[type]->sum(count, inner, row, y.data, x.data);
+            along(set, TG_ALONG_SUM, count, inner, row, &y, &x);
             for (int j = 0; j < inner; j++) {
                 double e = 0;
                 for (int i = 0; i < count; i++)
@@ -642,8 +653,8 @@ static array output(const tg_type_kernels *k, int type, int which)
                            .a = s.p.data, .a_row = p & 1 ? 1 : K, .a_col = p & 1 ? M : 1,
                            .b = s.g.data, .b_row = p & 2 ? 1 : n, .b_col = p & 2 ? K : 1});
     } else if (which == SUM || which == SUMS) {
-        k->sum(which == SUM ? N : N / 100, which == SUM ? 1 : 100, which == SUM ? 1 : 100, out.data,
-               s.g.data);
+        k->rows[TG_ALONG_SUM](which == SUM ? N : N / 50, which == SUM ? 1 : 50, which == SUM ? 1 : 50, out.data,
+               (const void *[]){s.g.data});
     } else if (which == DROPOUT) {
         k->dropout(N, out.data, s.g.data, s.m.data, 30000, 1.9);
     } else if (which == ADAM) {

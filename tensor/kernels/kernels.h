@@ -93,7 +93,36 @@ static inline int tg_dropout_bits(uint32_t threshold)
     return bits;
 }
 
-#define TG_SUM_COLUMNS 64
+/* Rows of `count` elements: one row, side by side (row 1), or up to TG_ROW_COLUMNS columns of a
+ * matrix, side by side, whose elements are `row` apart. Operands and results lie as x does, except
+ * those in brackets, which have one element for each row. */
+#define TG_ROW_COLUMNS 64
+typedef void (*tg_row_kernel)(int64_t count, int64_t width, int64_t row, void *out,
+                              const void *const in[]);
+typedef enum tg_along {
+    TG_ALONG_SUM,                     /* [out], of x */
+    TG_ALONG_MAX,                     /* [out], of x: NaN if there is one */
+    TG_ALONG_MIN,
+    TG_ALONG_MAX_GRADIENT,            /* of x, [y], [g]; that of min as well */
+    TG_ALONG_SOFTMAX,                 /* of x */
+    TG_ALONG_SOFTMAX_GRADIENT,        /* of y, g */
+    TG_ALONG_LOG_SOFTMAX,             /* of x */
+    TG_ALONG_LOG_SOFTMAX_GRADIENT,    /* of y, g */
+    TG_ALONG_LOGSUMEXP,               /* [out], of x */
+    TG_ALONG_LOGSUMEXP_GRADIENT,      /* of x, [g] */
+    TG_ALONG_CROSS_ENTROPY,           /* [out], of x, [i64 target] */
+    TG_ALONG_CROSS_ENTROPY_GRADIENT,  /* of x, [i64 target], one number g for all */
+    TG_ALONGS
+} tg_along;
+
+/* y = (x - mean) / sqrt(variance + eps) weight + bias: (rows, n), and (n) or NULL. The gradients of
+ * weight and bias are sums over these rows. */
+typedef struct tg_norm {
+    int64_t rows, n;
+    double eps;
+    const void *x, *weight, *bias, *g;
+    void *y, *dx, *dweight, *dbias;
+} tg_norm;
 
 /* The kernels of one element type. */
 typedef struct tg_type_kernels {
@@ -101,9 +130,10 @@ typedef struct tg_type_kernels {
     const tg_map_kernel (*map)[TG_MAPS]; /* by row and kind; NULL for an unary row's b */
     int tile_rows; /* rows of c that gemm works on at a time */
     void (*gemm)(const tg_gemm *product);
-    /* out[j] = sum over i of x[i * row + j], in double: (count, inner) -> (inner), by
-     * TG_SUM_COLUMNS columns at a time */
-    void (*sum)(int64_t count, int64_t inner, int64_t row, void *out, const void *x);
+    const tg_row_kernel *rows;                   /* by tg_along */
+    double (*total)(int64_t n, const void *x);   /* the sum of n elements */
+    void (*norm)(const tg_norm *t);              /* y */
+    void (*norm_gradient)(const tg_norm *t);     /* dx, dweight, dbias; none may be NULL */
     /* out = x scale, or zero with probability threshold / 65536 (0 to 65536), as the words say. */
     void (*dropout)(int64_t n, void *out, const void *x, const uint32_t *word, uint32_t threshold,
                     double scale);
