@@ -64,24 +64,21 @@ static tg_tensor *partial_forward(const tg_node *n)
     return dx;
 }
 
-static tg_tensor *partial(const char *at, partial_attr p, tg_tensor *g, tg_tensor **operand,
-                          int count, tg_tensor *y);
-
 static void partial_backward(const tg_node *n, tg_tensor *h, tg_tensor **dx)
 {
     const partial_attr p = *(const partial_attr *)n->attr;
     const int count = n->nin - 2;
     tg_tensor *g = n->in[0], **operand = n->in + 1, *y = n->in[n->nin - 1];
     if (tg_needs_grad(n, 0))
-        dx[0] = partial(n->at, p, h, operand, count, y);
+        dx[0] = tg_partial(n->at, p.row, p.kind, h, operand, count, y);
     for (int i = 0; i < count; i++) {
-        const partial_attr next = {p.row, further[p.kind][i]};
+        const tg_map_kind next = further[p.kind][i];
         if (!tg_needs_grad(n, 1 + i))
             continue;
-        if (next.kind == TG_VALUE)
+        if (next == TG_VALUE)
             dx[1 + i] = tg_reject(n, "third derivatives of elementwise ops are not there");
         else
-            dx[1 + i] = partial(n->at, next, tg_mul_at(n->at, h, g), operand, count, y);
+            dx[1 + i] = tg_partial(n->at, p.row, next, tg_mul_at(n->at, h, g), operand, count, y);
     }
 }
 
@@ -102,9 +99,10 @@ __attribute__((noinline)) static void leave_out(const partial_attr *p, int count
             in[1 + i] = tg_tensor_alias(in[1 + i]);
 }
 
-static tg_tensor *partial(const char *at, partial_attr p, tg_tensor *g, tg_tensor **operand,
-                          int count, tg_tensor *y)
+tg_tensor *tg_partial(const char *at, int row, tg_map_kind kind, tg_tensor *g, tg_tensor **operand,
+                      int count, tg_tensor *y)
 {
+    const partial_attr p = {row, kind};
     tg_tensor *in[4] = {g, operand[0], count > 1 ? operand[1] : NULL};
     in[1 + count] = y;
     if (tg_grad_enabled())
@@ -127,7 +125,7 @@ static tg_tensor *unary_forward(const tg_node *n)
 
 static void unary_backward(const tg_node *n, tg_tensor *g, tg_tensor **dx)
 {
-    dx[0] = partial(n->at, (partial_attr){n->op->row, TG_DA}, g, n->in, 1, n->out);
+    dx[0] = tg_partial(n->at, n->op->row, TG_DA, g, n->in, 1, n->out);
 }
 
 /* ---- two operands ---------------------------------------------------------------------------- */
@@ -166,7 +164,7 @@ static void binary_backward(const tg_node *n, tg_tensor *g, tg_tensor **dx)
     static const tg_map_kind kinds[] = {TG_DA, TG_DB};
     for (int i = 0; i < 2; i++)
         if (tg_needs_grad(n, i))
-            dx[i] = partial(n->at, (partial_attr){n->op->row, kinds[i]}, g, n->in, 2, n->out);
+            dx[i] = tg_partial(n->at, n->op->row, kinds[i], g, n->in, 2, n->out);
 }
 
 /* ---- the rows -------------------------------------------------------------------------------- */

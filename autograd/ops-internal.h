@@ -87,6 +87,10 @@ static inline bool tg_broadcasts_to(const tg_shape *from, const tg_shape *to)
     return shift >= 0;
 }
 
+/* g, which broadcasts, times a derivative of a row of elementwise.def; y is the row's value. */
+tg_tensor *tg_partial(const char *at, int row, tg_map_kind kind, tg_tensor *g, tg_tensor **operand,
+                      int count, tg_tensor *y);
+
 /* Elementwise ops: whether the rule reads operand i, or the result (i is nin). */
 bool tg_row_reads(const tg_node *n, int i);
 

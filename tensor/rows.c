@@ -33,6 +33,8 @@ static void row_blocks(void *context, int64_t begin, int64_t end)
 void tg_along_rows(tg_along op, tg_dtype dtype, tg_rows rows, void *out, int64_t out_step, int nin,
                    const tg_row_operand *in)
 {
+    if (out_step == 0)
+        return; /* no elements, in however many rows */
     const row_loop loop = {
         tg_kernels_of(dtype)->rows[op], rows, (rows.inner + TG_ROW_COLUMNS - 1) / TG_ROW_COLUMNS,
         (int64_t)tg_dtype_size(dtype), out, out_step, nin, in};
