@@ -1,4 +1,4 @@
-/* Comparisons, where, argmax and topk: what decides rather than computes. */
+/* Comparisons and where: what decides rather than computes. */
 #include "autograd/ops-internal.h"
 
 /* ---- comparisons: a ~ b -> i64, 1 where true ------------------------------------------------- */
@@ -93,76 +93,4 @@ TG_DEFINE_OP(where, 3, TG_SAVES(0));
 tg_tensor *tg_where_at(const char *at, tg_tensor *condition, tg_tensor *a, tg_tensor *b)
 {
     return tg_apply(at, &tg_op_where, 3, (tg_tensor *[]){condition, a, b}, NULL, 0);
-}
-
-/* ---- topk: (..., n) -> i64 (..., k), places of the largest, in falling order ----------------- */
-
-/* Whether element i of x goes before element j: NaN first, as in PyTorch; then the earlier one. */
-static bool goes_before(const tg_tensor *x, int64_t i, int64_t j)
-{
-    switch (order(x, i, x, j)) {
-    case GREATER: return true;
-    case EQUAL: return i < j;
-    case LESS: return false;
-    default: return order(x, i, x, i) == UNORDERED && (i < j || order(x, j, x, j) == EQUAL);
-    }
-}
-
-static tg_tensor *topk_forward(const tg_node *n)
-{
-    const tg_tensor *x = n->in[0];
-    const int64_t k = *(const int64_t *)n->attr;
-    const int last = tg_axis(&x->shape, -1);
-    const int64_t size = tg_axis_size(&x->shape, last);
-    if (k < 0 || k > size || (k == 0 && x->shape.ndim == 0))
-        return tg_reject(n, "%lld of %s: a last dimension of at least as many expected",
-                         (long long)k, TG_TEXT(x->shape));
-    tg_shape shape = x->shape;
-    shape.size[last] = k;
-    tg_tensor *y = tg_result(n, TG_I64, shape);
-    const int64_t rows = tg_is_error(y) || k == 0 ? 0 : tg_numel(y) / k;
-    for (int64_t row = 0; row < rows; row++) {
-        int64_t *best = (int64_t *)y->data + row * k, held = 0;
-        for (int64_t i = 0; i < size; i++) { /* insertion into what is held, sorted */
-            int64_t place = held;
-            while (place > 0 && goes_before(x, row * size + i, row * size + best[place - 1]))
-                place--;
-            if (place == k)
-                continue;
-            held += held < k;
-            for (int64_t m = held - 1; m > place; m--)
-                best[m] = best[m - 1];
-            best[place] = i;
-        }
-    }
-    return y;
-}
-
-const tg_op tg_op_topk = {.name = "topk", .arity = 1, .forward = topk_forward};
-
-tg_tensor *tg_topk_at(const char *at, tg_tensor *x, int64_t k, tg_tensor **index)
-{
-    TG_FUNCTION("topk");
-    *index = tg_apply(at, &tg_op_topk, 1, &x, &k, sizeof k);
-    return tg_gather_at(at, x, -1, *index);
-}
-
-tg_tensor *tg_argmax_at(const char *at, tg_tensor *x, int dim, bool keepdim)
-{
-    TG_FUNCTION("argmax");
-    if (!tg_usable(at, "argmax", x))
-        return tg_error_tensor();
-    const int d = tg_axis(&x->shape, dim);
-    if (d < 0)
-        return tg_misuse(at, "argmax", "dimension %d of %s", dim, TG_TEXT(x->shape));
-    if (tg_axis_size(&x->shape, d) == 0)
-        return tg_misuse(at, "argmax", "dimension %d of %s: of no elements there is no largest",
-                         dim, TG_TEXT(x->shape));
-    const int64_t one = 1;
-    if (x->shape.ndim == 0)
-        return tg_apply(at, &tg_op_topk, 1, &x, &one, sizeof one);
-    tg_tensor *y = tg_transpose_at(at, x, d, -1);
-    y = tg_apply(at, &tg_op_topk, 1, &y, &one, sizeof one);
-    y = tg_transpose_at(at, y, d, -1);
-    return keepdim ? y : tg_squeeze_at(at, y, d);
 }

@@ -121,7 +121,7 @@ static tg_tensor *loss_forward(const tg_node *n)
         return tg_reject(n, "%s and %s: operands of one dtype expected", tg_dtype_name(x->dtype),
                          tg_dtype_name(y->dtype));
     if (x->dtype == TG_I64)
-        return tg_reject(n, "i64; f32 or f64 expected");
+        return tg_reject(n, "operand 0 is i64; f32 or f64 expected");
     loss l;
     if (!loss_init(&l, n))
         return tg_error_tensor();
@@ -223,8 +223,9 @@ static tg_tensor *cross_entropy_forward(const tg_node *n)
             return tg_reject(n, "index %lld of dimension 1 of %s", (long long)k,
                              TG_TEXT(x->shape));
     }
-    const tg_row_operand in[] = {{x->data, rows.count * size}, {target->data, sizeof(int64_t)}};
-    tg_along_rows(TG_ALONG_CROSS_ENTROPY, x->dtype, rows, each->data, size, 2, in);
+    const tg_row_operand in[] = {{x->data, rows.count * size, size}, {target->data, 8, 8}};
+    tg_along_rows(tg_kernels_of(x->dtype)->rows[TG_ALONG_CROSS_ENTROPY], rows,
+                  (tg_row_operand){each->data, size, size}, 2, in);
     return tg_full_at(n->at, x->dtype,
                       tg_total(x->dtype, rows.outer, each->data) / (double)rows.outer,
                       (tg_shape){.ndim = 0});
@@ -249,10 +250,11 @@ static void cross_entropy_fused(const tg_node *n, tg_tensor *g, tg_tensor **dx)
     dx[0] = tg_result(n, g->dtype, n->in[0]->shape);
     if (tg_is_error(x) || tg_is_error(target) || tg_is_error(share) || tg_is_error(dx[0]))
         return;
-    const tg_row_operand in[] = {{x->data, rows.count * size}, {target->data, sizeof(int64_t)},
-                                 {share->data, 0}};
-    tg_along_rows(TG_ALONG_CROSS_ENTROPY_GRADIENT, x->dtype, rows, dx[0]->data, rows.count * size,
-                  3, in);
+    const int64_t row = rows.count * size;
+    const tg_row_operand in[] = {
+        {x->data, row, size}, {target->data, 8, 8}, {share->data, 0, size}};
+    tg_along_rows(tg_kernels_of(x->dtype)->rows[TG_ALONG_CROSS_ENTROPY_GRADIENT], rows,
+                  (tg_row_operand){dx[0]->data, row, size}, 3, in);
 }
 
 TG_DEFINE_FUSED_OP(cross_entropy, 2, TG_SAVES(0) | TG_SAVES(1));

@@ -26,8 +26,9 @@ static tg_row_operand operand(const tg_node *n, tg_tensor *t, int axis)
     }
     const tg_rows rows = tg_rows_along(&t->shape, axis);
     t = tg_contiguous_at(n->at, t);
-    const int64_t bytes = rows.count * rows.inner * (int64_t)tg_dtype_size(t->dtype);
-    return (tg_row_operand){tg_is_error(t) ? NULL : t->data, is_one ? 0 : bytes};
+    const int64_t size = (int64_t)tg_dtype_size(t->dtype);
+    return (tg_row_operand){tg_is_error(t) ? NULL : t->data,
+                            is_one ? 0 : rows.count * rows.inner * size, size};
 }
 
 /* What the kernel makes of operands such as x, in rows of x's or of one element each. */
@@ -46,10 +47,10 @@ static tg_tensor *along(const tg_node *n, tg_along op, bool reduces, int nin, tg
         is_valid = is_valid && operands[i].data;
     }
     tg_tensor *y = is_valid ? tg_result(n, x->dtype, shape) : tg_error_tensor();
+    const int64_t size = (int64_t)tg_dtype_size(x->dtype);
+    const tg_row_operand out = {y->data, (reduces ? 1 : rows.count) * rows.inner * size, size};
     if (!tg_is_error(y))
-        tg_along_rows(op, x->dtype, rows, y->data,
-                      (reduces ? 1 : rows.count) * rows.inner * (int64_t)tg_dtype_size(x->dtype),
-                      nin, operands);
+        tg_along_rows(tg_kernels_of(x->dtype)->rows[op], rows, out, nin, operands);
     return y;
 }
 

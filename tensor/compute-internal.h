@@ -30,14 +30,14 @@ typedef struct tg_rows {
     int64_t outer, count, inner;
 } tg_rows;
 
-/* An array and the bytes from one outer index to the next; 0: the same for all. */
+/* An array, and bytes: from one outer index to the next, 0 if all have the same; of an element. */
 typedef struct tg_row_operand {
-    const void *data;
-    int64_t step;
+    void *data;
+    int64_t step, size;
 } tg_row_operand;
 
 /* out = the kernel of the operands, on all rows. */
-void tg_along_rows(tg_along op, tg_dtype dtype, tg_rows rows, void *out, int64_t out_step, int nin,
+void tg_along_rows(tg_row_kernel kernel, tg_rows rows, tg_row_operand out, int nin,
                    const tg_row_operand *in);
 
 /* out (outer, inner) = sums of the rows of x. */

@@ -9,9 +9,8 @@
 typedef struct row_loop {
     tg_row_kernel kernel;
     tg_rows rows;
-    int64_t blocks, size; /* of TG_ROW_COLUMNS columns, in inner; bytes of an element */
-    char *out;
-    int64_t out_step;
+    int64_t blocks; /* of TG_ROW_COLUMNS columns, in inner */
+    tg_row_operand out;
     int nin;
     const tg_row_operand *in;
 } row_loop;
@@ -24,23 +23,20 @@ static void row_blocks(void *context, int64_t begin, int64_t end)
     for (int64_t i = begin; i < end; i++) {
         const int64_t outer = i / r->blocks, column = i % r->blocks * TG_ROW_COLUMNS;
         for (int k = 0; k < r->nin; k++)
-            in[k] = (const char *)r->in[k].data + outer * r->in[k].step + column * r->size;
+            in[k] = (const char *)r->in[k].data + outer * r->in[k].step + column * r->in[k].size;
         r->kernel(r->rows.count, tg_min(TG_ROW_COLUMNS, r->rows.inner - column), r->rows.inner,
-                  r->out + outer * r->out_step + column * r->size, in);
+                  (char *)r->out.data + outer * r->out.step + column * r->out.size, in);
     }
 }
 
-void tg_along_rows(tg_along op, tg_dtype dtype, tg_rows rows, void *out, int64_t out_step, int nin,
+void tg_along_rows(tg_row_kernel kernel, tg_rows rows, tg_row_operand out, int nin,
                    const tg_row_operand *in)
 {
-    if (out_step == 0)
+    if (out.step == 0)
         return; /* no elements, in however many rows */
-    const row_loop loop = {
-        tg_kernels_of(dtype)->rows[op], rows, (rows.inner + TG_ROW_COLUMNS - 1) / TG_ROW_COLUMNS,
-        (int64_t)tg_dtype_size(dtype), out, out_step, nin, in};
+    row_loop loop = {kernel, rows, (rows.inner + TG_ROW_COLUMNS - 1) / TG_ROW_COLUMNS, out, nin, in};
     const int64_t elements = rows.count * tg_min(rows.inner, TG_ROW_COLUMNS);
-    tg_parallel_for(rows.outer * loop.blocks, 1 + PARALLEL / (elements + 1), row_blocks,
-                    (void *)&loop);
+    tg_parallel_for(rows.outer * loop.blocks, 1 + PARALLEL / (elements + 1), row_blocks, &loop);
 }
 
 /* ---- the sum of all elements ----------------------------------------------------------------- */
@@ -78,8 +74,9 @@ void tg_sum_middle(tg_dtype dtype, tg_rows rows, void *out, const void *x)
 {
     const int64_t size = (int64_t)tg_dtype_size(dtype);
     if (rows.outer != 1 || rows.inner != 1) {
-        const tg_row_operand whole = {x, rows.count * rows.inner * size};
-        tg_along_rows(TG_ALONG_SUM, dtype, rows, out, rows.inner * size, 1, &whole);
+        tg_along_rows(tg_kernels_of(dtype)->rows[TG_ALONG_SUM], rows,
+                      (tg_row_operand){out, rows.inner * size, size}, 1,
+                      &(tg_row_operand){(void *)x, rows.count * rows.inner * size, size});
     } else if (dtype == TG_F32) {
         *(float *)out = (float)tg_total(dtype, rows.count, x);
     } else {

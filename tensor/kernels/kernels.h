@@ -151,6 +151,11 @@ typedef struct tg_kernels {
     /* Groups of random words: Philox4x32-10 (Salmon et al. 2011) from block number `first` on. */
     void (*philox)(uint64_t seed, uint64_t stream, uint64_t first, int64_t groups, uint32_t *word);
     const tg_type_kernels *type[2]; /* by tg_dtype: f32, f64 */
+    /* By tg_dtype, i64 as well. NaN goes before all, of equal ones the first. [i64 out], of x: the
+     * place of the largest element in its row, which is not empty. Places of the k first of `count`
+     * elements, in order. */
+    tg_row_kernel argmax[3];
+    void (*topk[3])(int64_t count, int64_t k, int64_t *place, const void *x);
 } tg_kernels;
 
 /* While one waits in a loop: leave the core to its other thread. */
