@@ -54,6 +54,13 @@ static inline tg_rows tg_rows_along(const tg_shape *shape, int axis)
     return rows;
 }
 
+/* x as it lies in memory without gaps: with its dimensions in another order where that is enough
+ * (order.ndim 0: in the same), else a copy. */
+tg_tensor *tg_dense(const char *at, tg_tensor *x, tg_shape *order);
+
+/* x with its dimensions in such an order, or back from it. */
+tg_tensor *tg_in_order(const char *at, tg_tensor *x, const tg_shape *order, bool back);
+
 /* Of x's shape with size 1 in `dims`; false, and misuse of op, where these are not dimensions of x. */
 bool tg_reduced_shape(const char *at, const char *op, const tg_tensor *x, tg_shape dims,
                       tg_shape *shape);

@@ -31,27 +31,34 @@ static tg_row_operand operand(const tg_node *n, tg_tensor *t, int axis)
                             is_one ? 0 : rows.count * rows.inner * size, size};
 }
 
-/* What the kernel makes of operands such as x, in rows of x's or of one element each. */
+/* What the kernel makes of operands such as x, in rows of x's or of one element each. They are taken
+ * as x lies in memory. */
 static tg_tensor *along(const tg_node *n, tg_along op, bool reduces, int nin, tg_tensor *const *in)
 {
-    const tg_tensor *x = in[0];
-    const int axis = *(const int *)n->attr;
+    int axis = *(const int *)n->attr;
+    tg_shape order;
+    const tg_tensor *x = tg_dense(n->at, in[0], &order);
+    if (tg_is_error(x))
+        return tg_error_tensor();
+    for (int d = 0; d < order.ndim; d++)
+        if (order.size[d] == *(const int *)n->attr)
+            axis = d;
+    tg_row_operand operands[TG_MAP_INPUTS];
+    for (int i = 0; i < nin; i++) {
+        operands[i] = operand(n, tg_in_order(n->at, in[i], &order, false), axis);
+        if (!operands[i].data)
+            return tg_error_tensor();
+    }
     const tg_rows rows = tg_rows_along(&x->shape, axis);
     tg_shape shape = x->shape;
     if (reduces && shape.ndim > 0)
         shape.size[axis] = 1;
-    tg_row_operand operands[TG_MAP_INPUTS];
-    bool is_valid = true;
-    for (int i = 0; i < nin; i++) {
-        operands[i] = operand(n, in[i], axis);
-        is_valid = is_valid && operands[i].data;
-    }
-    tg_tensor *y = is_valid ? tg_result(n, x->dtype, shape) : tg_error_tensor();
+    tg_tensor *y = tg_result(n, x->dtype, shape);
     const int64_t size = (int64_t)tg_dtype_size(x->dtype);
     const tg_row_operand out = {y->data, (reduces ? 1 : rows.count) * rows.inner * size, size};
     if (!tg_is_error(y))
         tg_along_rows(tg_kernels_of(x->dtype)->rows[op], rows, out, nin, operands);
-    return y;
+    return tg_in_order(n->at, y, &order, true);
 }
 
 /* The op over dimensions of x: over one, or over one that takes the place of all. */

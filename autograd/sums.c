@@ -12,27 +12,18 @@ static tg_tensor *copied(const tg_node *n)
     return y;
 }
 
-static tg_tensor *sum_to_forward(const tg_node *n)
+/* x, contiguous, summed over the dimensions in which target has size 1 and x has not. */
+static tg_tensor *sum_dense(const tg_node *n, tg_tensor *x, const tg_shape *target)
 {
-    const tg_tensor *x = n->in[0];
-    const tg_shape *shape = n->attr;
-    if (shape->ndim > TG_MAX_DIMS || !tg_broadcasts_to(shape, &x->shape))
-        return tg_reject(n, "%s does not broadcast to %s", TG_TEXT(*shape), TG_TEXT(x->shape));
-    if (x->dtype == TG_I64)
-        return tg_reject(n, "i64; f32 or f64 expected");
-    if (tg_shape_equal(shape, &x->shape))
-        return copied(n);
-    const tg_tensor *from = tg_contiguous_at(n->at, n->in[0]);
-    tg_shape left = x->shape; /* what is not summed yet; summed dimensions have size 1 */
-    const int shift = x->shape.ndim - shape->ndim;
-    for (int d = 0; d < left.ndim && !tg_is_error(from); d++) {
+    tg_shape left = x->shape; /* what is not summed yet */
+    for (int d = 0; d < left.ndim && !tg_is_error(x); d++) {
         tg_rows rows = {1, 1, 1};
         for (int i = 0; i < d; i++)
             rows.outer *= left.size[i];
         int end = d; /* d .. end: neighbours that all go, in one pass */
-        while (end < left.ndim && (end < shift || shape->size[end - shift] != left.size[end])) {
+        for (; end < left.ndim && target->size[end] != left.size[end]; end++) {
             rows.count *= left.size[end];
-            left.size[end++] = 1;
+            left.size[end] = 1;
         }
         if (end == d)
             continue;
@@ -40,14 +31,46 @@ static tg_tensor *sum_to_forward(const tg_node *n)
             rows.inner *= left.size[i];
         tg_tensor *to = tg_result(n, x->dtype, left);
         if (!tg_is_error(to))
-            tg_sum_middle(x->dtype, rows, to->data, from->data);
-        from = to;
+            tg_sum_middle(x->dtype, rows, to->data, x->data);
+        x = to;
     }
-    if (tg_is_error(from))
+    return x;
+}
+
+static tg_tensor *sum_to_forward(const tg_node *n)
+{
+    tg_tensor *x = n->in[0];
+    const tg_shape *shape = n->attr;
+    if (shape->ndim > TG_MAX_DIMS || !tg_broadcasts_to(shape, &x->shape))
+        return tg_reject(n, "%s does not broadcast to %s", TG_TEXT(*shape), TG_TEXT(x->shape));
+    if (x->dtype == TG_I64)
+        return tg_reject(n, "i64; f32 or f64 expected");
+    if (tg_shape_equal(shape, &x->shape))
+        return copied(n);
+    const int shift = x->shape.ndim - shape->ndim;
+    tg_shape target = x->shape, order, ordered; /* target: the result's, with x's dimensions */
+    for (int d = 0; d < target.ndim; d++)
+        target.size[d] = d < shift ? 1 : shape->size[d - shift];
+    int64_t times = 1; /* of dimensions that repeat one element, a sum is its multiple */
+    x = tg_tensor_alias(x);
+    for (int d = 0; d < target.ndim; d++)
+        if (x->stride[d] == 0 && target.size[d] != x->shape.size[d] && x->shape.size[d] > 0) {
+            times *= x->shape.size[d];
+            x->shape.size[d] = 1;
+        }
+    x = tg_dense(n->at, x, &order);
+    ordered = target;
+    for (int d = 0; d < order.ndim; d++)
+        ordered.size[d] = target.size[order.size[d]];
+    x = tg_in_order(n->at, sum_dense(n, x, &ordered), &order, true);
+    if (times != 1)
+        x = tg_mul_scalar_at(n->at, x, (double)times);
+    if (tg_is_error(x))
         return tg_error_tensor();
-    tg_tensor *y = tg_tensor_alias(from);
+    tg_tensor *y = tg_tensor_alias(x);
     y->shape = *shape;
-    tg_contiguous_strides(shape, y->stride);
+    for (int d = 0; d < shape->ndim; d++)
+        y->stride[d] = x->stride[d + shift];
     return y;
 }
 

@@ -166,6 +166,35 @@ tg_tensor *tg_permute_at(const char *at, tg_tensor *x, tg_shape dims)
     return tg_apply(at, &tg_op_permute, 1, &x, &p, sizeof p);
 }
 
+tg_tensor *tg_in_order(const char *at, tg_tensor *x, const tg_shape *order, bool back)
+{
+    tg_shape dims = *order;
+    if (order->ndim == 0 || tg_is_error(x))
+        return x;
+    for (int d = 0; d < order->ndim && back; d++)
+        dims.size[order->size[d]] = d;
+    return tg_permute_at(at, x, dims);
+}
+
+tg_tensor *tg_dense(const char *at, tg_tensor *x, tg_shape *order)
+{
+    *order = (tg_shape){.ndim = 0};
+    if (tg_is_contiguous(x))
+        return x;
+    order->ndim = x->shape.ndim; /* from the widest stride to the narrowest */
+    for (int d = 0; d < order->ndim; d++) {
+        int to = d;
+        for (; to > 0 && x->stride[order->size[to - 1]] < x->stride[d]; to--)
+            order->size[to] = order->size[to - 1];
+        order->size[to] = d;
+    }
+    tg_tensor *y = tg_in_order(at, x, order, false);
+    if (tg_is_contiguous(y))
+        return y;
+    order->ndim = 0;
+    return tg_contiguous_at(at, x);
+}
+
 /* A dimension as tg_dimension gives it; a tensor () takes 0 and -1, as one of shape (1) does. */
 static int dimension_of(const tg_shape *shape, int dim)
 {
