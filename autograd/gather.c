@@ -36,24 +36,47 @@ typedef struct pointing {
 } pointing;
 
 #define RUN(name, T, action)                                                                       \
-    static bool name(const tg_block *b, int64_t size, int64_t step)                                \
+    static inline bool name##_by(const tg_block *b, int64_t size, int64_t step, int64_t value,     \
+                                 int64_t index, int64_t element)                                   \
     {                                                                                              \
-        T *value = (T *)(void *)b->data[VALUE], *x = (T *)(void *)b->data[ELEMENT];                \
-        const int64_t *index = (const int64_t *)(const void *)b->data[INDEX];                      \
-        for (int64_t i = 0; i < b->n; i++) {                                                       \
-            const int64_t k = index[i * b->stride[INDEX]];                                         \
-            if (k < 0 || k >= size)                                                                \
+        T *own = (T *)(void *)b->data[VALUE], *x = (T *)(void *)b->data[ELEMENT];                  \
+        const int64_t *k = (const int64_t *)(const void *)b->data[INDEX];                          \
+        for (int64_t i = 0; i < b->n; i++, own += value, k += index, x += element) {               \
+            if ((uint64_t)*k >= (uint64_t)size)                                                    \
                 return false;                                                                      \
-            T *element = x + i * b->stride[ELEMENT] + k * step, *own = value + i * b->stride[VALUE];   \
             action;                                                                                \
         }                                                                                          \
         return true;                                                                               \
+    }                                                                                              \
+    static bool name(const tg_block *b, int64_t size, int64_t step)                                \
+    {                                                                                              \
+        const int64_t *by = b->stride;                                                             \
+        return step == 1 && by[VALUE] == 1 && by[INDEX] == 1 && by[ELEMENT] == 0                   \
+                   ? name##_by(b, size, 1, 1, 1, 0)                                                \
+                   : name##_by(b, size, step, by[VALUE], by[INDEX], by[ELEMENT]);                  \
     }
-RUN(take_4, uint32_t, *own = *element)
-RUN(take_8, uint64_t, *own = *element)
-RUN(add_f32, float, *element += *own)
-RUN(add_f64, double, *element += *own)
+RUN(take_4, uint32_t, *own = x[*k * step])
+RUN(take_8, uint64_t, *own = x[*k * step])
+RUN(add_f32, float, x[*k * step] += *own)
+RUN(add_f64, double, x[*k * step] += *own)
 #undef RUN
+
+/* to (n) += from (n), at a stride. */
+static void add_row(tg_dtype dtype, int64_t n, char *to, char *from, int64_t stride)
+{
+    enum { PACKED = 256 };
+    const int64_t size = (int64_t)tg_dtype_size(dtype), most = stride == 1 ? n : PACKED;
+    double packed[PACKED];
+    for (int64_t i = 0; i < n; i += most) {
+        const int64_t part = tg_min(most, n - i);
+        const tg_block copy = {1, part, {(char *)packed, from + i * stride * size}, {0},
+                               {1, stride}};
+        if (stride != 1)
+            tg_kernels_get()->copy[dtype](&copy);
+        tg_kernels_of(dtype)->map[TG_ROW_add][TG_VALUE](
+            part, to + i * size, (const void *[]){to + i * size, stride == 1 ? from : copy.data[0]});
+    }
+}
 
 /* A row of values with one index. */
 static bool run_of_one(const pointing *p, const tg_block *b)
@@ -62,20 +85,18 @@ static bool run_of_one(const pointing *p, const tg_block *b)
     if (k < 0 || k >= p->size)
         return false;
     char *element = b->data[ELEMENT] + k * p->step * (int64_t)tg_dtype_size(p->dtype);
-    if (p->adds) {
-        tg_kernels_of(p->dtype)->map[TG_ROW_add][TG_VALUE](
-            b->n, element, (const void *[]){element, b->data[VALUE]});
-    } else {
-        tg_kernels_get()->copy[p->dtype](&(tg_block){
-            1, b->n, {b->data[VALUE], element}, {0}, {b->stride[VALUE], b->stride[ELEMENT]}});
-    }
+    const tg_block copy = {1, b->n, {b->data[VALUE], element}, {0},
+                           {b->stride[VALUE], b->stride[ELEMENT]}};
+    if (p->adds)
+        add_row(p->dtype, b->n, element, b->data[VALUE], b->stride[VALUE]);
+    else
+        tg_kernels_get()->copy[p->dtype](&copy);
     return true;
 }
 
 static bool run_row(const pointing *p, const tg_block *row)
 {
-    const bool is_plain = row->stride[VALUE] == 1 && row->stride[ELEMENT] == 1;
-    if (row->stride[INDEX] == 0 && row->n > 1 && (is_plain || !p->adds))
+    if (row->stride[INDEX] == 0 && row->n > 1 && (row->stride[ELEMENT] == 1 || !p->adds))
         return run_of_one(p, row);
     if (p->adds)
         return (p->dtype == TG_F32 ? add_f32 : add_f64)(row, p->size, p->step);
@@ -153,7 +174,7 @@ static tg_tensor *gather_forward(const tg_node *n)
 
 static void gather_backward(const tg_node *n, tg_tensor *g, tg_tensor **dx)
 {
-    tg_tensor *zeros = tg_zeros_at(n->at, g->dtype, n->in[0]->shape);
+    tg_tensor *zeros = tg_expand_at(n->at, tg_scalar(g->dtype, 0), n->in[0]->shape);
     dx[0] = tg_scatter_add_at(n->at, zeros, *(const int *)n->attr, n->in[1], g);
 }
 

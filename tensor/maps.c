@@ -62,7 +62,7 @@ static void map_strided(tg_map_kernel kernel, const tg_tensor *out, int nin,
     memcpy(operand + 1, in, (size_t)nin * sizeof *in);
     tg_loop loop;
     tg_loop_init(&loop, &out->shape, m.operands, operand);
-    const int64_t n = loop.dim[loop.ndim - 1].size, rows = loop.dim[loop.ndim - 2].size;
+    const int64_t n = loop.dim[loop.inner].size, rows = loop.dim[loop.rows].size;
     bool is_plain = true;
     for (int i = 0; i < m.operands; i++) {
         m.dtype[i] = operand[i]->dtype;

@@ -25,8 +25,9 @@ typedef struct tg_loop_dim {
 } tg_loop_dim;
 
 typedef struct tg_loop {
-    int operands, ndim; /* ndim is at least 2; the last two are a block's rows and elements */
-    bool is_empty, is_tiled;
+    int operands, ndim;
+    int rows, inner; /* a block's dimensions: the last two, in this order or, in tiles, the other */
+    bool is_empty;
     tg_loop_dim dim[TG_MAX_DIMS];
     tg_block first; /* the operands at the first element, and the strides of all blocks */
     tg_loop_body body;

@@ -48,23 +48,25 @@ static void join_neighbours(tg_loop *l)
 }
 
 /* Where an operand has a smaller stride in another dimension than in the inner one, make that the
- * rows of the blocks. */
+ * rows of the blocks, and go through them first. */
 static void choose_rows(tg_loop *l)
 {
-    const int rows = l->ndim - 2, inner = l->ndim - 1;
-    l->is_tiled = false;
-    for (int i = 0; i < l->operands && !l->is_tiled; i++) {
-        int best = inner;
-        for (int d = rows; d >= 0; d--)
+    const int last = l->ndim - 1;
+    l->inner = last;
+    l->rows = last - 1;
+    for (int i = 0; i < l->operands && l->inner == last; i++) {
+        int best = last;
+        for (int d = last - 1; d >= 0; d--)
             if (l->dim[d].stride[i] != 0 && l->dim[d].stride[i] < l->dim[best].stride[i])
                 best = d;
-        if (best == inner)
+        if (best == last)
             continue;
-        const tg_loop_dim dim = l->dim[best];
-        for (int d = best; d < rows; d++)
+        const tg_loop_dim rows = l->dim[best];
+        for (int d = best; d < last; d++)
             l->dim[d] = l->dim[d + 1];
-        l->dim[rows] = dim;
-        l->is_tiled = true;
+        l->dim[last] = rows;
+        l->rows = last;
+        l->inner = last - 1;
     }
 }
 
@@ -97,8 +99,8 @@ void tg_loop_init(tg_loop *l, const tg_shape *shape, int operands, const tg_tens
     for (int i = 0; i < operands; i++) {
         const int64_t size = (int64_t)tg_dtype_size(operand[i]->dtype);
         l->first.data[i] = operand[i]->data;
-        l->first.row[i] = l->dim[l->ndim - 2].stride[i] / size;
-        l->first.stride[i] = l->dim[l->ndim - 1].stride[i] / size;
+        l->first.row[i] = l->dim[l->rows].stride[i] / size;
+        l->first.stride[i] = l->dim[l->inner].stride[i] / size;
     }
 }
 
@@ -116,15 +118,15 @@ static void move(const tg_loop *l, tg_block *b, const tg_loop_dim *dim, int64_t 
         b->data[i] += by * dim->stride[i];
 }
 
-/* Blocks begin .. end, the inner dimension first. */
+/* Blocks begin .. end, the last dimension first. */
 static void walk(void *context, int64_t begin, int64_t end)
 {
     const tg_loop *l = context;
-    const int rows = l->ndim - 2, inner = l->ndim - 1;
+    const int last = l->ndim - 1, rows = l->rows, inner = l->inner;
     int64_t at[TG_MAX_DIMS]; /* where the block begins, in each dimension */
     tg_block b = l->first;
     int64_t rest = begin;
-    for (int d = inner; d >= 0; d--) {
+    for (int d = last; d >= 0; d--) {
         const tg_loop_dim *dim = &l->dim[d];
         at[d] = rest % steps(dim) * dim->step;
         rest /= steps(dim);
@@ -134,7 +136,7 @@ static void walk(void *context, int64_t begin, int64_t end)
         b.rows = tg_min(l->dim[rows].step, l->dim[rows].size - at[rows]);
         b.n = tg_min(l->dim[inner].step, l->dim[inner].size - at[inner]);
         l->body(l->context, &b);
-        for (int d = inner; d >= 0; d--) { /* on to the next */
+        for (int d = last; d >= 0; d--) { /* on to the next */
             const tg_loop_dim *dim = &l->dim[d];
             if (at[d] + dim->step < dim->size) {
                 at[d] += dim->step;
@@ -150,10 +152,10 @@ static void walk(void *context, int64_t begin, int64_t end)
 void tg_loop_run(tg_loop *l, int64_t block, int64_t grain, tg_loop_body body, void *context)
 {
     enum { TILE = 64 }; /* elements of a tile's row: some cache lines */
-    tg_loop_dim *rows = &l->dim[l->ndim - 2], *inner = &l->dim[l->ndim - 1];
+    tg_loop_dim *rows = &l->dim[l->rows], *inner = &l->dim[l->inner];
     if (l->is_empty)
         return;
-    inner->step = tg_min(inner->size, l->is_tiled ? tg_min(block, TILE) : block);
+    inner->step = tg_min(inner->size, l->rows > l->inner ? tg_min(block, TILE) : block);
     rows->step = tg_min(rows->size, block / inner->step);
     int64_t blocks = 1;
     for (int d = 0; d < l->ndim; d++)
