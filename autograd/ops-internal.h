@@ -61,7 +61,7 @@ tg_tensor *tg_dense(const char *at, tg_tensor *x, tg_shape *order);
 /* x with its dimensions in such an order, or back from it. */
 tg_tensor *tg_in_order(const char *at, tg_tensor *x, const tg_shape *order, bool back);
 
-/* Of x's shape with size 1 in `dims`; false, and misuse of op, where these are not dimensions of x. */
+/* x's shape with size 1 in `dims`; false, and misuse of op, where these are no dimensions of x. */
 bool tg_reduced_shape(const char *at, const char *op, const tg_tensor *x, tg_shape dims,
                       tg_shape *shape);
 

@@ -96,7 +96,7 @@ static tg_tensor *sum_along(const tg_node *n, tg_tensor *x)
     return tg_sum_dim_at(n->at, x, true, TG_SHAPE(*(const int *)n->attr));
 }
 
-/* ---- max_dim, min_dim: with size 1 along the axis ---------------------------------------------------- */
+/* ---- max_dim, min_dim: with size 1 along the axis -------------------------------------------- */
 
 static tg_tensor *extreme(const tg_node *n, tg_along op)
 {

@@ -34,7 +34,8 @@ void tg_along_rows(tg_row_kernel kernel, tg_rows rows, tg_row_operand out, int n
 {
     if (out.step == 0)
         return; /* no elements, in however many rows */
-    row_loop loop = {kernel, rows, (rows.inner + TG_ROW_COLUMNS - 1) / TG_ROW_COLUMNS, out, nin, in};
+    row_loop loop = {.kernel = kernel, .rows = rows, .out = out, .nin = nin, .in = in,
+                     .blocks = (rows.inner + TG_ROW_COLUMNS - 1) / TG_ROW_COLUMNS};
     const int64_t elements = rows.count * tg_min(rows.inner, TG_ROW_COLUMNS);
     tg_parallel_for(rows.outer * loop.blocks, 1 + PARALLEL / (elements + 1), row_blocks, &loop);
 }
@@ -126,7 +127,8 @@ void tg_norm_rows(tg_dtype dtype, const tg_norm *t)
 
 void tg_norm_gradients(tg_dtype dtype, const tg_norm *t)
 {
-    const int64_t size = (int64_t)tg_dtype_size(dtype), blocks = (t->rows + NORM_ROWS - 1) / NORM_ROWS;
+    const int64_t size = (int64_t)tg_dtype_size(dtype);
+    const int64_t blocks = (t->rows + NORM_ROWS - 1) / NORM_ROWS;
     const size_t part = (size_t)(blocks * t->n * size); /* (blocks, n) */
     tg_arena_push();
     tg_norm blocked = *t;
