@@ -61,23 +61,6 @@ RUN(add_f32, float, x[*k * step] += *own)
 RUN(add_f64, double, x[*k * step] += *own)
 #undef RUN
 
-/* to (n) += from (n), at a stride. */
-static void add_row(tg_dtype dtype, int64_t n, char *to, char *from, int64_t stride)
-{
-    enum { PACKED = 256 };
-    const int64_t size = (int64_t)tg_dtype_size(dtype), most = stride == 1 ? n : PACKED;
-    double packed[PACKED];
-    for (int64_t i = 0; i < n; i += most) {
-        const int64_t part = tg_min(most, n - i);
-        const tg_block copy = {1, part, {(char *)packed, from + i * stride * size}, {0},
-                               {1, stride}};
-        if (stride != 1)
-            tg_kernels_get()->copy[dtype](&copy);
-        tg_kernels_of(dtype)->map[TG_ROW_add][TG_VALUE](
-            part, to + i * size, (const void *[]){to + i * size, stride == 1 ? from : copy.data[0]});
-    }
-}
-
 /* A row of values with one index. */
 static bool run_of_one(const pointing *p, const tg_block *b)
 {
@@ -85,18 +68,19 @@ static bool run_of_one(const pointing *p, const tg_block *b)
     if (k < 0 || k >= p->size)
         return false;
     char *element = b->data[ELEMENT] + k * p->step * (int64_t)tg_dtype_size(p->dtype);
-    const tg_block copy = {1, b->n, {b->data[VALUE], element}, {0},
-                           {b->stride[VALUE], b->stride[ELEMENT]}};
     if (p->adds)
-        add_row(p->dtype, b->n, element, b->data[VALUE], b->stride[VALUE]);
+        tg_kernels_of(p->dtype)->map[TG_ROW_add][TG_VALUE](
+            b->n, element, (const void *[]){element, b->data[VALUE]});
     else
-        tg_kernels_get()->copy[p->dtype](&copy);
+        tg_kernels_get()->copy[p->dtype](&(tg_block){
+            1, b->n, {b->data[VALUE], element}, {0}, {b->stride[VALUE], b->stride[ELEMENT]}});
     return true;
 }
 
 static bool run_row(const pointing *p, const tg_block *row)
 {
-    if (row->stride[INDEX] == 0 && row->n > 1 && (row->stride[ELEMENT] == 1 || !p->adds))
+    const bool is_plain = row->stride[VALUE] == 1 && row->stride[ELEMENT] == 1;
+    if (row->stride[INDEX] == 0 && row->n > 1 && (is_plain || !p->adds))
         return run_of_one(p, row);
     if (p->adds)
         return (p->dtype == TG_F32 ? add_f32 : add_f64)(row, p->size, p->step);
@@ -203,7 +187,8 @@ static tg_tensor *scatter_add_forward(const tg_node *n)
     if (tg_is_error(y))
         return y;
     tg_copy_elements(y, x);
-    return point(n, true, source, dim, index, y) ? y : tg_error_tensor();
+    source = tg_contiguous_at(n->at, n->in[2]); /* sums of rows are worth it */
+    return !tg_is_error(source) && point(n, true, source, dim, index, y) ? y : tg_error_tensor();
 }
 
 static void scatter_add_backward(const tg_node *n, tg_tensor *g, tg_tensor **dx)
