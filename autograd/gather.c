@@ -61,30 +61,41 @@ RUN(add_f32, float, x[*k * step] += *own)
 RUN(add_f64, double, x[*k * step] += *own)
 #undef RUN
 
-/* A row of values with one index. */
+/* A row of values with one index, all side by side. */
 static bool run_of_one(const pointing *p, const tg_block *b)
 {
     const int64_t k = *(const int64_t *)(const void *)b->data[INDEX];
+    const int64_t size = (int64_t)tg_dtype_size(p->dtype);
     if (k < 0 || k >= p->size)
         return false;
-    char *element = b->data[ELEMENT] + k * p->step * (int64_t)tg_dtype_size(p->dtype);
+    char *element = b->data[ELEMENT] + k * p->step * size, *value = b->data[VALUE];
     if (p->adds)
         tg_kernels_of(p->dtype)->map[TG_ROW_add][TG_VALUE](
-            b->n, element, (const void *[]){element, b->data[VALUE]});
+            b->n, element, (const void *[]){element, value});
     else
-        tg_kernels_get()->copy[p->dtype](&(tg_block){
-            1, b->n, {b->data[VALUE], element}, {0}, {b->stride[VALUE], b->stride[ELEMENT]}});
+        memcpy(value, element, (size_t)(b->n * size));
     return true;
 }
 
 static bool run_row(const pointing *p, const tg_block *row)
 {
-    const bool is_plain = row->stride[VALUE] == 1 && row->stride[ELEMENT] == 1;
-    if (row->stride[INDEX] == 0 && row->n > 1 && (is_plain || !p->adds))
+    if (row->stride[VALUE] == 1 && row->stride[INDEX] == 0 && row->stride[ELEMENT] == 1)
         return run_of_one(p, row);
     if (p->adds)
         return (p->dtype == TG_F32 ? add_f32 : add_f64)(row, p->size, p->step);
     return (p->dtype == TG_F32 ? take_4 : take_8)(row, p->size, p->step);
+}
+
+/* Software prefetch for row r of a block of rows with one index each. */
+TG_ALWAYS_INLINE void prefetch_row(const pointing *p, const tg_block *b, int64_t r)
+{
+    if (r >= b->rows || b->stride[INDEX] != 0 || b->stride[ELEMENT] != 1)
+        return;
+    const int64_t k = ((const int64_t *)(const void *)b->data[INDEX])[r * b->row[INDEX]];
+    const int64_t size = (int64_t)tg_dtype_size(p->dtype);
+    if (k >= 0 && k < p->size)
+        tg_prefetch(b->data[ELEMENT] + (k * p->step + r * b->row[ELEMENT]) * size,
+                    (size_t)(b->n * size));
 }
 
 /* Rows of the block, or rows in dim where x's elements lie side by side. */
@@ -97,7 +108,8 @@ static void run_block(void *context, const tg_block *b)
     memcpy(row.stride, in_dim ? p->stride : b->stride, sizeof p->stride);
     bool fits = true;
     for (int64_t k = 0; k < outer && fits; k++)
-        for (int64_t r = 0; r < b->rows && fits; r++)
+        for (int64_t r = 0; r < b->rows && fits; r++) {
+            prefetch_row(p, b, r + TG_ROWS_AHEAD);
             for (int64_t c = 0; c < columns && fits; c++) {
                 for (int i = 0; i < OPERANDS; i++)
                     row.data[i] = b->data[i] +
@@ -105,6 +117,7 @@ static void run_block(void *context, const tg_block *b)
                                       (i == INDEX ? 8 : (int64_t)tg_dtype_size(p->dtype));
                 fits = run_row(p, &row);
             }
+        }
     if (!fits)
         atomic_store(&p->is_out_of_range, true);
 }
@@ -138,7 +151,7 @@ static bool point(const tg_node *n, bool adds, const tg_tensor *value, int dim,
             operand[i].shape.size[dim] = 1;
         }
     }
-    const int64_t grain = PARALLEL / (p.count + 1) + (adds && step > 1 ? WIDE : 2);
+    const int64_t grain = PARALLEL / (p.count < 1 ? 1 : p.count) + (adds && step > 1 ? WIDE : 2);
     tg_loop loop;
     tg_loop_init(&loop, &operand[INDEX].shape, OPERANDS,
                  (const tg_tensor *[]){&operand[VALUE], &operand[INDEX], &operand[ELEMENT]});
