@@ -278,10 +278,22 @@ static bool has_element(const char *at, const char *op, tg_dtype dtype, double v
 
 static void fill(const tg_tensor *t, double value)
 {
-    const int64_t count = tg_numel(t);
-    const bool contiguous = tg_is_contiguous(t);
-    for (int64_t i = 0; i < count; i++)
-        tg_element_set(t, contiguous ? i : tg_element_offset(t, i), value);
+    if (tg_numel(t) == 1) {
+        tg_element_set(t, 0, value);
+        return;
+    }
+    union {
+        float f32;
+        double f64;
+        int64_t i64;
+    } element;
+    const tg_tensor number = {.data = &element, .dtype = t->dtype};
+    tg_element_set(&number, 0, value);
+    tg_tensor each = *t; /* each place once */
+    for (int d = 0; d < each.shape.ndim; d++)
+        if (each.stride[d] == 0 && each.shape.size[d] > 1)
+            each.shape.size[d] = 1;
+    tg_copy_elements(&each, &number);
 }
 
 tg_tensor *tg_full_at(const char *at, tg_dtype dtype, double value, tg_shape shape)
