@@ -346,8 +346,8 @@ static tg_tensor *through_hook(const walk *w, const tg_tensor *x, tg_tensor *g)
 /* Whether the rule reads operand i, or the result (i is nin). */
 static bool rule_reads(const tg_node *n, int i)
 {
-    if (n->op->saves & TG_SAVES_BY_ROW)
-        return tg_row_reads(n, i);
+    if (n->op->reads)
+        return n->op->reads(n, i);
     if (n->op->saves == 0)
         return true;
     if (i == n->nin)
