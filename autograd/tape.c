@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "autograd/ops-internal.h"
+#include "tensor/parallel.h"
 
 /* The tape of a thread: nodes in the order of execution, and where each open step began. */
 static _Thread_local struct {
@@ -54,6 +55,8 @@ void tg_step_begin(void)
     void *mark = tape.mark;
     grow(&mark, sizeof *tape.mark, tape.depth, &tape.mark_capacity);
     tape.mark = mark;
+    if (tape.depth == 0)
+        tg_parallel_step_begin();
     tape.mark[tape.depth++] = tape.count;
     tg_arena_push();
 }
@@ -66,6 +69,8 @@ void tg_step_end(void)
     }
     tape.count = tape.mark[--tape.depth];
     tg_arena_pop();
+    if (tape.depth == 0)
+        tg_parallel_step_end();
 }
 
 /* ---- recording ------------------------------------------------------------------------------- */
@@ -412,8 +417,8 @@ static tg_tensor *through_hook(const walk *w, const tg_tensor *x, tg_tensor *g)
 /* Whether the rule reads operand i, or the result (i is nin). */
 static bool rule_reads(const tg_node *n, int i)
 {
-    if (n->op->saves & TG_SAVES_BY_ROW)
-        return tg_row_reads(n, i);
+    if (n->op->reads)
+        return n->op->reads(n, i);
     if (n->op->saves == 0)
         return true;
     if (i == n->nin)
