@@ -13,6 +13,8 @@
 #   make uninstall          remove what make install put there, with the same PREFIX and DESTDIR
 #   make bench              speed on this machine
 #   make bench-compare      the same job in PyTorch, run in turn (needs python3-torch)
+#   make bench-ops          every op beside PyTorch's; OPS="softmax add" names some, QUICK=1 compares
+#                           the results alone, PYTHON="A B" takes the faster of two interpreters
 #   make bench-instructions fail where fixed work takes more instructions than recorded (valgrind)
 #   make ml-100k            fetch MovieLens 100K into ./ml-100k (needs a network)
 #   make size               lines of code per folder
@@ -21,7 +23,7 @@
 # keep both, give each a folder of its own, as in `make CC=clang BUILD=build/clang`.
 
 .PHONY: all lib install uninstall test test-torch fuzz-torch coverage exercise gradcheck bench \
-        bench-compare bench-instructions ml-100k size floors clean FORCE
+        bench-compare bench-ops bench-instructions ml-100k size floors clean FORCE
 .SECONDARY:
 all: ncf
 
@@ -172,6 +174,9 @@ bench: $(BUILD)/run-bench
 	@$<
 bench-compare: $(BUILD)/run-bench
 	@sh bench/compare.sh $<
+bench-ops: $(BUILD)/run-bench
+	@$(firstword $(PYTHON)) bench/ops.py --bench $< --python "$(PYTHON)" --ops "$(OPS)" \
+	    $(if $(QUICK),--quick)
 bench-instructions: $(BUILD)/run-bench
 	@CC="$(CC)" sh bench/instructions.sh $<
 
