@@ -3,10 +3,10 @@
 
     ops.py --bench RUN-BENCH --python "PYTHON..." [--ops "softmax add"] [--quick]
 
-Microseconds, the least of a few rounds, and PyTorch's time divided by ours: above 1, ours is faster.
-`forward` is without gradients, `both` is forward and backward of sum(op). Of two interpreters the
-faster one counts, for each figure. First, each op's result and gradients are compared. --quick does
-only that, at small sizes.
+Microseconds, the least of a few rounds, and PyTorch's time divided by ours: above 1, ours is
+faster. `forward` is without gradients, `both` is forward and backward of sum(op). Of two
+interpreters the faster one counts, for each figure. First, each op's result and gradients are
+compared. --quick does only that, at small sizes.
 """
 import argparse
 import os

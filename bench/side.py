@@ -81,7 +81,8 @@ class About:
         if "libopenblas" in blas:
             library = ctypes.CDLL(blas)
             library.openblas_get_corename.restype = ctypes.c_char_p
-            blas = f"{os.path.basename(blas)}, kernels for {library.openblas_get_corename().decode()}"
+            core = library.openblas_get_corename().decode()
+            blas = f"{os.path.basename(blas)}, kernels for {core}"
         elif "mkl" not in blas:
             blas += ", which is slow; Debian: libopenblas0-pthread"
         return f"PyTorch {torch.__version__}, {blas}"
