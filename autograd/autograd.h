@@ -67,9 +67,9 @@ void tg_zero_grad_tensor(tg_tensor *leaf);
 #define tg_retain_grad(x) tg_retain_grad_at(TG_HERE, x)
 void tg_retain_grad_at(const char *at, tg_tensor *x);
 
-/* A function that sees the gradient of x, complete, whenever tg_backward or tg_grad has it, and
- * gives another one of the same dtype and shape in its place, or NULL to leave it. It may call both
- * itself. One a tensor; NULL takes it away. */
+/* A function that sees the gradient of x, complete and never row-sparse, whenever tg_backward or
+ * tg_grad has it, and gives another one of the same dtype and shape in its place, or NULL to leave
+ * it. It may call both itself. One a tensor; NULL takes it away. */
 typedef tg_tensor *(*tg_hook)(void *context, tg_tensor *g);
 #define tg_register_hook(x, hook, context) tg_register_hook_at(TG_HERE, x, hook, context)
 void tg_register_hook_at(const char *at, tg_tensor *x, tg_hook hook, void *context);

@@ -89,6 +89,7 @@ void tg_grad_accumulate(tg_tensor *x, tg_tensor *g)
 
 void tg_add_scaled_at(const char *at, tg_tensor *t, double factor, tg_tensor *x)
 {
+    TG_FUNCTION("add_scaled");
     if (!tg_writable(at, "add_scaled", t) || !tg_usable(at, "add_scaled", x))
         return;
     if (tg_grad_enabled() && (t->requires_grad || x->requires_grad)) {

@@ -126,7 +126,7 @@ tg_tensor *tg_to_dense_at(const char *at, tg_tensor *x);
 /* Parts of `size` along dim, the last may be smaller, into part[], which has room for that many;
  * gives their number: one, empty, of an empty dimension. */
 #define tg_split(x, dim, size, part, room) tg_split_at(TG_HERE, x, dim, size, part, room)
-/* `length` elements of dimension dim from `start` on. */
+/* `length` elements of dimension dim from `start` on, which counts from the end where negative. */
 #define tg_narrow(x, dim, start, length) tg_narrow_at(TG_HERE, x, dim, start, length)
 /* Repeat along dimensions of size 1 and along new ones in front, with stride 0. */
 #define tg_expand(x, ...) tg_expand_at(TG_HERE, x, TG_SHAPE(__VA_ARGS__))

@@ -337,7 +337,7 @@ static tg_tensor *through_hook(const walk *w, const tg_tensor *x, tg_tensor *g)
     if (!tg_usable(w->at, "hook", other))
         return tg_error_tensor();
     if (other->dtype == x->dtype && tg_shape_equal(&other->shape, &x->shape))
-        return x->node >= 0 ? tg_to_dense(other) : other;
+        return tg_to_dense(other);
     return tg_misuse(w->at, "hook", "it gave %s %s; a gradient as %s %s expected",
                      tg_dtype_name(other->dtype), TG_TEXT(other->shape), tg_dtype_name(x->dtype),
                      TG_TEXT(x->shape));
@@ -435,7 +435,7 @@ static void visit_node(walk *w, int64_t i, tg_tensor *g)
 static void visit_leaf(walk *w, tg_tensor *leaf, tg_tensor *g)
 {
     if (leaf->hook)
-        g = through_hook(w, leaf, g);
+        g = through_hook(w, leaf, tg_to_dense(g));
     if (tg_is_error(g))
         return;
     if (!w->input)

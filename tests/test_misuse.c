@@ -106,13 +106,6 @@ static bool is_right(const op_sample *s, int operand, fault f)
 
 /* ---- what must come of it -------------------------------------------------------------------- */
 
-/* Ops that other functions are another name for. */
-static const char *const other_names[][2] = {
-    {"permute", "transpose"}, {"permute", "t"},       {"transpose", "t"},
-    {"permute", "squeeze"},   {"permute", "unsqueeze"}, {"narrow", "select"},
-    {"view", "reshape"},      {"contiguous", "reshape"},
-};
-
 /* Whether tg_NAME( or tg_NAME_at( stands in the call. */
 static bool is_written(const char *call, const char *name, size_t length)
 {
@@ -131,10 +124,6 @@ static void expect_name(const char *call, const char *message)
     const size_t length = name ? strcspn(name + 2, ":") : 0;
     bool found = strstr(message, ": no memory for ") ||
                  (name && is_written(call, name + 2, length));
-    for (size_t i = 0; name && !found && i < sizeof other_names / sizeof *other_names; i++)
-        found = strlen(other_names[i][0]) == length &&
-                strncmp(name + 2, other_names[i][0], length) == 0 &&
-                is_written(call, other_names[i][1], strlen(other_names[i][1]));
     cr_expect(found, "%s: the message names what is not written there: %s", call, message);
 }
 
