@@ -26,12 +26,21 @@ class Died(Exception):
     """A side ended before it answered; what it had to say stands on stderr."""
 
 
+def end_with_parent():
+    """Nobody stays behind, stopped for good."""
+    PR_SET_PDEATHSIG = 1
+    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+
+
 class Side:
     def __init__(self, *command, **environment):
         self.command = " ".join(command)
         env = {name: value for name, value in os.environ.items() if name not in FORCED}
-        self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-                                        text=True, env={**env, **environment})
+        # In a session of its own: the kernel hangs up on the group of a stopped process, and so on
+        # this program too, when the shell that started it in the background ends.
+        self.process = subprocess.Popen(
+            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+            env={**env, **environment}, start_new_session=True, preexec_fn=end_with_parent)
         self.asked = False  # it starts up until the first answer
         atexit.register(self.end)
 
@@ -50,7 +59,6 @@ class Side:
         return line.strip()
 
     def end(self):
-        """Nobody stays behind, stopped for good."""
         self.process.kill()
         self.process.wait()
         self.process.stdout.close()
