@@ -7,12 +7,13 @@ Milliseconds a step, the least of the medians of a few rounds, and PyTorch's div
 1, ours is faster. Of two interpreters the faster one counts, for each figure. First, the losses of
 a few steps from the same weights are compared; --quick does only that.
 
-Memory: what a training step adds at its peak, in MB. In processes of their own, on one thread, the
-model, its data and its optimiser are made and the peak is reset (/proc/self/clear_refs); then come
-four steps. The figure is the peak of resident memory (VmHWM) less the files in it (RssFile), less
-the anonymous memory before the steps (RssAnon): gradients, the optimiser's state, activations, and
-what the library keeps. PyTorch's malloc works as it comes here, which takes the least; for times it
-keeps its blocks. Of two interpreters the one that takes less counts.
+Memory: what training adds at its peak, in MB. In processes of their own, on one thread, the model
+and its data are made, then the optimiser, whose state PyTorch makes in the first step; the peak is
+reset (/proc/self/clear_refs), and four steps follow. The figure is the peak of resident memory
+(VmHWM) less the files in it (RssFile), less the anonymous memory before the optimiser was made
+(RssAnon): gradients, the optimiser's state, activations, and what the library keeps. PyTorch has
+been warmed up, and its malloc works as it comes, which takes the least; for times it keeps its
+blocks. Of two interpreters the one that takes less counts.
 """
 import argparse
 import sys
@@ -73,14 +74,23 @@ def memory(name, bench, pythons):
     return a / 1e6, b / 1e6
 
 
+def introduce(theirs):
+    for side in theirs:
+        print(side.ask("about"))
+
+
 def quick(names, bench, pythons):
     ours, theirs = start(bench, pythons, 1)
+    introduce(theirs)
     for name in names:
         compare(name, ours, theirs)
     print(f"{len(names)} models: losses as PyTorch's")
 
 
 def table(names, bench, pythons):
+    ours, theirs = start(bench, pythons, 1)
+    introduce(theirs)
+    end(ours, theirs)
     print("ms a step and MB at its peak: here, in PyTorch, ratio\n" + " " * 10 +
           "".join(f" |{title:>23}" for title in ("1 thread", "2 threads", "memory")))
     ratios = [[], [], []]
@@ -104,10 +114,6 @@ def main():
     for name in set(names) - set(MODELS):
         sys.exit(f"bench-models: no model {name}; there are {' '.join(MODELS)}")
     pythons = pythons_with_torch(args.python.split(), "bench-models")
-    ours, theirs = start(args.bench, pythons, 1)
-    for side in theirs:
-        print(side.ask("about"))
-    end(ours, theirs)
     (quick if args.quick else table)(names, args.bench, pythons)
 
 

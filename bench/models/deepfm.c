@@ -22,9 +22,10 @@ static void *make(void)
     m->deep3 = tg_child(m, "deep3", tg_linear_new(HIDDEN, HIDDEN));
     m->out = tg_child(m, "out", tg_linear_new(HIDDEN, 1));
     init(&m->base);
-    m->optimizer = tg_adam(m, .lr = 1e-3, .catch_up = true);
     m->feature = make_ids("feature", FEATURES, TG_SHAPE(BATCHES, BATCH, FIELDS));
     m->click = make_numbers("click", 0, 1, TG_SHAPE(BATCHES, BATCH));
+    begin_training();
+    m->optimizer = tg_adam(m, .lr = 1e-3, .catch_up = true);
     return m;
 }
 

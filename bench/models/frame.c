@@ -4,7 +4,7 @@
  *     make NAME        the model, its data and its optimiser; -> ok
  *     check STEPS      -> the loss of each step, nothing random
  *     time SECONDS     -> the median of nanoseconds a step
- *     memory STEPS     -> bytes that the steps took at their peak, beyond those before
+ *     memory STEPS     -> bytes that optimiser and steps took at their peak, beyond those before
  *
  * bench/models/frame.py answers the same for PyTorch.
  */
@@ -76,6 +76,31 @@ void init(tg_module *m)
     tg_state_dict_release(&state);
 }
 
+/* ---- memory ---------------------------------------------------------------------------------- */
+
+static _Thread_local struct {
+    long long before; /* bytes of anonymous memory when training began */
+} local;
+
+/* A line of /proc/self/status, in bytes. */
+static long long status_of(const char *name)
+{
+    char line[128];
+    long long kibibytes = 0;
+    FILE *file = fopen("/proc/self/status", "r");
+    while (file && fgets(line, sizeof line, file))
+        if (strncmp(line, name, strlen(name)) == 0)
+            kibibytes = atoll(line + strlen(name));
+    if (file)
+        fclose(file);
+    return 1024 * kibibytes;
+}
+
+void begin_training(void)
+{
+    local.before = status_of("RssAnon:");
+}
+
 /* ---- what several models are made of --------------------------------------------------------- */
 
 double update(tg_optimizer *optimizer, tg_tensor *loss)
@@ -128,20 +153,6 @@ static double median_nanoseconds(const contender *c, void *model, double seconds
     return quantile_of(took, count, 0.5);
 }
 
-/* A line of /proc/self/status, in bytes. */
-static long long status_of(const char *name)
-{
-    char line[128];
-    long long kibibytes = 0;
-    FILE *file = fopen("/proc/self/status", "r");
-    while (file && fgets(line, sizeof line, file))
-        if (strncmp(line, name, strlen(name)) == 0)
-            kibibytes = atoll(line + strlen(name));
-    if (file)
-        fclose(file);
-    return 1024 * kibibytes;
-}
-
 /* The peak is of anonymous memory: of resident memory without the program's own files. */
 static long long peak_bytes(const contender *c, void *model, int64_t steps)
 {
@@ -150,10 +161,9 @@ static long long peak_bytes(const contender *c, void *model, int64_t steps)
         fputs("5", file);
         fclose(file);
     }
-    const long long before = status_of("RssAnon:");
     for (int64_t i = 0; i < steps; i++)
         step(c, model, i, true);
-    return status_of("VmHWM:") - status_of("RssFile:") - status_of("RssShmem:") - before;
+    return status_of("VmHWM:") - status_of("RssFile:") - status_of("RssShmem:") - local.before;
 }
 
 static const contender *const contenders[] = {&sasrec,  &gru4rec,  &multvae, &deepfm,

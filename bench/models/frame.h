@@ -31,6 +31,9 @@ tg_tensor *batch_of(tg_tensor *data, int64_t number); /* (BATCHES, ...) -> (...)
 /* First weights, drawn from the names of the parameters. */
 void init(tg_module *m);
 
+/* The model and its data are made, the optimiser is not: memory is counted from here. */
+void begin_training(void);
+
 /* Gradients and an update; gives the loss. */
 double update(tg_optimizer *optimizer, tg_tensor *loss);
 

@@ -44,13 +44,14 @@ static void *make(void)
     }
     m->norm = tg_child(m, "norm", tg_layer_norm_new(WIDTH));
     init(&m->base);
-    m->optimizer = tg_adam(m, .lr = 1e-3);
     m->x = make_ids("x", CHARACTERS, TG_SHAPE(BATCHES, BATCH, CONTEXT));
     m->y = make_ids("y", CHARACTERS, TG_SHAPE(BATCHES, BATCH, CONTEXT));
     m->places = tg_owned(TG_I64, CONTEXT);
     for (int i = 0; i < CONTEXT; i++)
         tg_set(m->places, i, i);
     m->mask = make_causal_mask(CONTEXT);
+    begin_training();
+    m->optimizer = tg_adam(m, .lr = 1e-3);
     return m;
 }
 

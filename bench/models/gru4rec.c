@@ -29,9 +29,10 @@ static void *make(void)
     m->gru->bias_hh = tg_param(m->gru, "bias_hh_l0", tg_owned(TG_F32, 3 * HIDDEN));
     m->dense = tg_child(m, "dense", tg_linear_new(HIDDEN, WIDTH));
     init(&m->base);
-    m->optimizer = tg_adam(m, .lr = 1e-3);
     m->seen = make_ids("seen", ITEMS, TG_SHAPE(BATCHES, BATCH, LENGTH));
     m->next = make_ids("next", ITEMS, TG_SHAPE(BATCHES, BATCH));
+    begin_training();
+    m->optimizer = tg_adam(m, .lr = 1e-3);
     return m;
 }
 

@@ -58,9 +58,10 @@ static void *make(void)
     m->full2 = tg_child(m, "full2", tg_linear_new(120, 84));
     m->full3 = tg_child(m, "full3", tg_linear_new(84, CLASSES));
     init(&m->base);
-    m->optimizer = tg_adam(m, .lr = 1e-3);
     m->image = make_numbers("image", 0, 1, TG_SHAPE(BATCHES, BATCH, SIDE, SIDE));
     m->label = make_ids("label", CLASSES, TG_SHAPE(BATCHES, BATCH));
+    begin_training();
+    m->optimizer = tg_adam(m, .lr = 1e-3);
     return m;
 }
 

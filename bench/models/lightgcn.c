@@ -42,11 +42,12 @@ static void *make(void)
     lightgcn_model *m = tg_module_new(lightgcn_model);
     m->node = tg_child(m, "node", tg_embedding_new(NODES, DIM));
     init(&m->base);
-    m->optimizer = tg_adam(m, .lr = 1e-3);
     make_graph(m);
     m->user = make_ids("user", USERS, TG_SHAPE(BATCHES, BATCH));
     m->positive = make_ids("positive", ITEMS, TG_SHAPE(BATCHES, BATCH));
     m->negative = make_ids("negative", ITEMS, TG_SHAPE(BATCHES, BATCH));
+    begin_training();
+    m->optimizer = tg_adam(m, .lr = 1e-3);
     return m;
 }
 

@@ -19,11 +19,12 @@ static void *make(void)
     m->decode1 = tg_child(m, "decode1", tg_linear_new(LATENT, HIDDEN));
     m->decode2 = tg_child(m, "decode2", tg_linear_new(HIDDEN, ITEMS));
     init(&m->base);
-    m->optimizer = tg_adam(m, .lr = 1e-3);
     m->clicks = make_numbers("clicks", 0, 1, TG_SHAPE(BATCHES, BATCH, ITEMS));
     tg_step_begin();
     tg_copy(m->clicks, tg_lt(m->clicks, tg_scalar(TG_F32, 0.04)));
     tg_step_end();
+    begin_training();
+    m->optimizer = tg_adam(m, .lr = 1e-3);
     return m;
 }
 

@@ -47,7 +47,6 @@ static void *make(void)
     }
     m->norm = tg_child(m, "norm", tg_layer_norm_new(WIDTH));
     init(&m->base);
-    m->optimizer = tg_adam(m, .lr = 1e-3, .beta2 = 0.98, .catch_up = true);
     m->seen = make_ids("seen", ITEMS, TG_SHAPE(BATCHES, BATCH, LENGTH));
     m->positive = make_ids("positive", ITEMS, TG_SHAPE(BATCHES, BATCH, LENGTH));
     m->negative = make_ids("negative", ITEMS, TG_SHAPE(BATCHES, BATCH, LENGTH));
@@ -55,6 +54,8 @@ static void *make(void)
     for (int i = 0; i < LENGTH; i++)
         tg_set(m->places, i, i);
     m->mask = make_causal_mask(LENGTH);
+    begin_training();
+    m->optimizer = tg_adam(m, .lr = 1e-3, .beta2 = 0.98, .catch_up = true);
     return m;
 }
 

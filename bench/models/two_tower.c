@@ -32,12 +32,13 @@ static void *make(void)
     m->user = tg_child(m, "user", tower_new(USERS));
     m->item = tg_child(m, "item", tower_new(ITEMS));
     init(&m->base);
-    m->optimizer = tg_adam(m, .lr = 1e-3, .catch_up = true);
     m->users = make_ids("users", USERS, TG_SHAPE(BATCHES, BATCH));
     m->items = make_ids("items", ITEMS, TG_SHAPE(BATCHES, BATCH));
     m->own = tg_owned(TG_I64, BATCH);
     for (int i = 0; i < BATCH; i++)
         tg_set(m->own, i, i);
+    begin_training();
+    m->optimizer = tg_adam(m, .lr = 1e-3, .catch_up = true);
     return m;
 }
 

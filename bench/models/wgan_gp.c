@@ -37,11 +37,12 @@ static void *make(void)
     static wgan_gp_model m;
     m.generator = network_new(NOISE, PIXELS);
     m.critic = network_new(PIXELS, 1);
-    m.for_generator = tg_adam(m.generator, .lr = 1e-4, .beta1 = 0, .beta2 = 0.9);
-    m.for_critic = tg_adam(m.critic, .lr = 1e-4, .beta1 = 0, .beta2 = 0.9);
     m.image = make_numbers("image", -1, 1, TG_SHAPE(BATCHES, BATCH, PIXELS));
     m.noise = make_numbers("noise", -1, 1, TG_SHAPE(BATCHES, BATCH, NOISE));
     m.between = make_numbers("between", 0, 1, TG_SHAPE(BATCHES, BATCH, 1));
+    begin_training();
+    m.for_generator = tg_adam(m.generator, .lr = 1e-4, .beta1 = 0, .beta2 = 0.9);
+    m.for_critic = tg_adam(m.critic, .lr = 1e-4, .beta1 = 0, .beta2 = 0.9);
     return &m;
 }
 

@@ -17,10 +17,11 @@ static void *make(void)
     m->centre = tg_child(m, "centre", tg_embedding_new(WORDS, DIM));
     m->context = tg_child(m, "context", tg_embedding_new(WORDS, DIM));
     init(&m->base);
-    m->optimizer = tg_sparse_adam(m, .lr = 1e-3);
     m->word = make_ids("word", WORDS, TG_SHAPE(BATCHES, BATCH));
     m->near = make_ids("near", WORDS, TG_SHAPE(BATCHES, BATCH));
     m->negative = make_ids("negative", WORDS, TG_SHAPE(BATCHES, BATCH, NEGATIVES));
+    begin_training();
+    m->optimizer = tg_sparse_adam(m, .lr = 1e-3);
     return m;
 }
 
