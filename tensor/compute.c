@@ -10,7 +10,6 @@ const tg_type_kernels *tg_kernels_of(tg_dtype dtype)
 }
 
 #define PARALLEL 8192 /* elements worth a thread */
-}
 
 /* ---- sums ------------------------------------------------------------------------------------ */
 
