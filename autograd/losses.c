@@ -167,10 +167,14 @@ static void loss_fused(const tg_node *n, tg_tensor *g, tg_tensor **dx)
         tg_parallel_for((l.count + BLOCK - 1) / BLOCK, 1, gradient_blocks, &l);
 }
 
-#define LOSS(op, row)                                                                              \
-    const tg_op tg_op_##op = {#op,           2,          loss_forward,                             \
-                              loss_backward, loss_fused, TG_SAVES(0) | TG_SAVES(1),                \
-                              TG_ROW_##row};                                                       \
+#define LOSS(op, formula)                                                                          \
+    const tg_op tg_op_##op = {.name = #op,                                                         \
+                              .arity = 2,                                                          \
+                              .forward = loss_forward,                                             \
+                              .backward = loss_backward,                                           \
+                              .fused = loss_fused,                                                 \
+                              .saves = TG_SAVES(0) | TG_SAVES(1),                                  \
+                              .row = TG_ROW_##formula};                                            \
     tg_tensor *tg_##op##_at
 LOSS(mse_loss, square)(const char *at, tg_tensor *x, tg_tensor *y)
 {
