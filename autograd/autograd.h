@@ -157,15 +157,6 @@ struct tg_op {
                               .backward = op##_backward,                                           \
                               .saves = __VA_ARGS__}
 
-/* The same with OP_fused. */
-#define TG_DEFINE_FUSED_OP(op, operands, saved)                                                    \
-    const tg_op tg_op_##op = {.name = #op,                                                         \
-                              .arity = operands,                                                   \
-                              .forward = op##_forward,                                             \
-                              .backward = op##_backward,                                           \
-                              .fused = op##_fused,                                                 \
-                              .saves = saved}
-
 static inline bool tg_needs_grad(const tg_node *n, int i)
 {
     return n->needs[i];

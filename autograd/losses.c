@@ -261,7 +261,7 @@ static void cross_entropy_fused(const tg_node *n, tg_tensor *g, tg_tensor **dx)
                   (tg_row_operand){dx[0]->data, row, size}, 3, in);
 }
 
-TG_DEFINE_FUSED_OP(cross_entropy, 2, TG_SAVES(0) | TG_SAVES(1));
+TG_DEFINE_OP(cross_entropy, 2, TG_SAVES(0) | TG_SAVES(1), .fused = cross_entropy_fused);
 
 tg_tensor *tg_cross_entropy_at(const char *at, tg_tensor *x, tg_tensor *target)
 {

@@ -93,7 +93,7 @@ static void layer_norm_fused(const tg_node *n, tg_tensor *g, tg_tensor **dx)
     tg_norm_gradients(g->dtype, &t);
 }
 
-TG_DEFINE_FUSED_OP(layer_norm, TG_VARIADIC, TG_SAVES(0) | TG_SAVES(1));
+TG_DEFINE_OP(layer_norm, TG_VARIADIC, TG_SAVES(0) | TG_SAVES(1), .fused = layer_norm_fused);
 
 tg_tensor *tg_layer_norm_at(const char *at, tg_tensor *x, tg_tensor *weight, tg_tensor *bias,
                             double eps)

@@ -168,7 +168,7 @@ static void logsumexp_fused(const tg_node *n, tg_tensor *g, tg_tensor **dx)
     dx[0] = along(n, TG_ALONG_LOGSUMEXP_GRADIENT, false, 2, (tg_tensor *[]){n->in[0], g});
 }
 
-TG_DEFINE_FUSED_OP(logsumexp, 1, TG_SAVES(0) | TG_SAVES_RESULT);
+TG_DEFINE_OP(logsumexp, 1, TG_SAVES(0) | TG_SAVES_RESULT, .fused = logsumexp_fused);
 
 tg_tensor *tg_logsumexp_at(const char *at, tg_tensor *x, bool keepdim, tg_shape dims)
 {
@@ -193,7 +193,7 @@ static void softmax_fused(const tg_node *n, tg_tensor *g, tg_tensor **dx)
     dx[0] = along(n, TG_ALONG_SOFTMAX_GRADIENT, false, 2, (tg_tensor *[]){n->out, g});
 }
 
-TG_DEFINE_FUSED_OP(softmax, 1, TG_SAVES_RESULT);
+TG_DEFINE_OP(softmax, 1, TG_SAVES_RESULT, .fused = softmax_fused);
 
 static tg_tensor *log_softmax_forward(const tg_node *n)
 {
@@ -212,7 +212,7 @@ static void log_softmax_fused(const tg_node *n, tg_tensor *g, tg_tensor **dx)
     dx[0] = along(n, TG_ALONG_LOG_SOFTMAX_GRADIENT, false, 2, (tg_tensor *[]){n->out, g});
 }
 
-TG_DEFINE_FUSED_OP(log_softmax, 1, TG_SAVES_RESULT);
+TG_DEFINE_OP(log_softmax, 1, TG_SAVES_RESULT, .fused = log_softmax_fused);
 
 tg_tensor *tg_softmax_at(const char *at, tg_tensor *x, int dim)
 {
