@@ -14,13 +14,17 @@
 /* The kernels for f32 or f64. */
 const tg_type_kernels *tg_kernels_of(tg_dtype dtype);
 
-/* out = kernel(in[0], ..., in[nin - 1]), element by element. out is contiguous; each input has its
- * dtype and broadcasts to its shape. An input may be out itself. */
+/* ---- maps: maps.c ---------------------------------------------------------------------------- */
+
+/* out = kernel(in[0], ..., in[nin - 1]), element by element. out is contiguous; each input
+ * broadcasts to its shape. An input may be out itself. */
 void tg_map(tg_map_kernel kernel, const tg_tensor *out, int nin, const tg_tensor *const in[]);
+
+/* ---- products: multiply.c; sums: compute.c --------------------------------------------------- */
 
 /* c = start + a b: (..., m, n) = (n) + (..., m, k) (..., k, n), the ... broadcast, of any strides;
  * c is contiguous. start may be NULL. A sum over many rows, as of a transposed a, is made of two
- * halves (multiply.c). */
+ * halves. */
 void tg_multiply(const tg_tensor *c, const tg_tensor *a, const tg_tensor *b,
                  const tg_tensor *start);
 

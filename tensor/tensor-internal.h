@@ -125,9 +125,9 @@ void tg_rng_below_each(tg_rng *rng, int64_t count, uint64_t bound, uint64_t *out
  * them. It is below high, to which the sum may be rounded, unless low is high. */
 double tg_uniform_between(tg_dtype dtype, double low, double high, double u);
 
-/* ---- loops over strided elements: strided.c -------------------------------------------------- */
+/* ---- elements: maps.c, strided.c ------------------------------------------------------------- */
 
-/* dst takes src's elements; equal shapes, any strides, any dtypes. */
+/* dst takes src's elements, which broadcast to its shape; any strides, any dtypes. */
 void tg_copy_elements(const tg_tensor *dst, const tg_tensor *src);
 
 /* Position of element number `i` (row-major) of the tensor, in elements from data. */
@@ -158,26 +158,6 @@ static inline void tg_element_set(const tg_tensor *t, int64_t offset, double val
         ((double *)t->data)[offset] = value;
     else
         ((int64_t *)t->data)[offset] = tg_to_i64(value);
-}
-
-/* The element of a tensor of another dtype; an i64 is not rounded twice on its way to f32. */
-static inline void tg_element_convert(const tg_tensor *t, int64_t offset, const tg_tensor *source,
-                                      int64_t from)
-{
-    if (t->dtype == TG_F32 && source->dtype == TG_I64)
-        ((float *)t->data)[offset] = (float)((const int64_t *)source->data)[from];
-    else
-        tg_element_set(t, offset, tg_element(source, from));
-}
-
-/* The element of one dtype from another tensor, bit for bit. */
-static inline void tg_element_copy(const tg_tensor *t, int64_t offset, const tg_tensor *source,
-                                   int64_t from)
-{
-    if (t->dtype == TG_F32)
-        ((float *)t->data)[offset] = ((const float *)source->data)[from];
-    else /* f64 and i64: eight bytes */
-        ((int64_t *)t->data)[offset] = ((const int64_t *)source->data)[from];
 }
 
 /* ---- whose misuse it is: error.c ------------------------------------------------------------- */

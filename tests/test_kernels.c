@@ -258,10 +258,12 @@ Test(kernels, gemm__keeps_nan)
 /* The rows of tensor/elementwise.def once more, in long double and from libm; test_ops_values.c and
  * test_gradcheck.c hold the formulas themselves. */
 #define EXP expl
-#define ERFC erfcl
 #define LOG logl
 #define LOG1P log1pl
+#define NORMAL_CDF(x) (erfcl(-(x) * 0.70710678118654752440L) / 2)
+#define NORMAL_PDF(x) (0.39894228040143267794L * expl(-(x) * (x) / 2))
 #define POW powl
+#define SIGMOID(x) (1 / (1 + expl(-(x))))
 #define SQRT sqrtl
 #define TANH tanhl
 #define ABS fabsl

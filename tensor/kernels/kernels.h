@@ -34,6 +34,16 @@ typedef enum tg_map_kind { TG_VALUE, TG_DA, TG_DB, TG_DAA, TG_DAB, TG_DBB, TG_MA
 /* out[i] = f(in[0][i], in[1][i], ...) for i < n */
 typedef void (*tg_map_kernel)(int64_t n, void *out, const void *const in[]);
 
+/* A block of `rows` rows of n elements in each of some operands; strides in elements. */
+#define TG_BLOCK_OPERANDS 5
+typedef struct tg_block {
+    int64_t rows, n;
+    char *data[TG_BLOCK_OPERANDS];
+    int64_t row[TG_BLOCK_OPERANDS], stride[TG_BLOCK_OPERANDS]; /* to the next row, element */
+} tg_block;
+
+typedef enum tg_comparison { TG_EQ, TG_NE, TG_LT, TG_LE, TG_GT, TG_GE, TG_COMPARISONS } tg_comparison;
+
 /* c = start + a b: (m, n), (m, k), (k, n), all with strides in elements, c's and start's columns
  * side by side. start may be NULL (zeros), c itself (accumulate), or a row for all (start_row 0).
  * The more of a is zero, from three eighths on, the faster. */
@@ -124,6 +134,11 @@ typedef struct tg_kernels {
     /* Groups of random words: Philox4x32-10 (Salmon et al. 2011) from block number `first` on. */
     void (*philox)(uint64_t seed, uint64_t stream, uint64_t first, int64_t groups, uint32_t *word);
     const tg_type_kernels *type[2]; /* by tg_dtype: f32, f64 */
+    /* By tg_dtype: f32, f64, i64. */
+    void (*copy[3])(const tg_block *block);    /* data[0] = data[1], bit for bit */
+    tg_map_kernel convert[3][3];               /* to the second dtype from the first */
+    tg_map_kernel compare[3][TG_COMPARISONS];  /* {a, b} to i64: 1 where true, else 0 */
+    tg_map_kernel where[3];                    /* {i64, a, b}: a where not 0, else b */
 } tg_kernels;
 
 /* While one waits in a loop: leave the core to its other thread. */
