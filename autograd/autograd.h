@@ -122,8 +122,9 @@ struct tg_op {
 
     /* From g = d loss / d out give dx[i] = d loss / d in[i], for each i with tg_needs_grad(n, i),
      * written in ops. dx[i] has the dtype of in[i] and may have the broadcast shape: the engine sums
-     * it down to in[i]'s. NULL only in an op that is not differentiable: its results never require a
-     * gradient. */
+     * it down to in[i]'s. What the rule makes, and g, end when the engine is done with dx:
+     * tg_retain what is to stay. NULL only in an op that is not differentiable: its results never
+     * require a gradient. */
     void (*backward)(const tg_node *n, tg_tensor *g, tg_tensor **dx);
 
     /* Which values the rule reads: bit i for operand i (of the first TG_SAVES_COUNT), and

@@ -24,7 +24,7 @@ void tg_map(tg_map_kernel kernel, const tg_tensor *out, int nin, const tg_tensor
 
 /* c = start + a b: (..., m, n) = (n) + (..., m, k) (..., k, n), the ... broadcast, of any strides;
  * c is contiguous. start may be NULL. A sum over many rows, as of a transposed a, is made of two
- * halves. */
+ * halves (multiply.c). */
 void tg_multiply(const tg_tensor *c, const tg_tensor *a, const tg_tensor *b,
                  const tg_tensor *start);
 

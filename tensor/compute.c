@@ -9,9 +9,9 @@ const tg_type_kernels *tg_kernels_of(tg_dtype dtype)
     return tg_kernels_get()->type[dtype];
 }
 
-/* ---- sums ------------------------------------------------------------------------------------ */
-
 #define PARALLEL 8192 /* elements worth a thread */
+
+/* ---- sums ------------------------------------------------------------------------------------ */
 
 typedef struct sums {
     const tg_type_kernels *kernels;
