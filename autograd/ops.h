@@ -249,6 +249,18 @@ tg_tensor *tg_layer_norm_at(const char *at, tg_tensor *x, tg_tensor *weight, tg_
 #define tg_dropout(x, p, training) tg_dropout_at(TG_HERE, x, p, training)
 tg_tensor *tg_dropout_at(const char *at, tg_tensor *x, double p, bool training);
 
+/* ---- attention ------------------------------------------------------------------------------- */
+
+/* softmax(q k^T / sqrt(d) + mask) v, with dropout of the weights: (..., t, d), (..., s, d),
+ * (..., s, e) -> (..., t, e), the ... broadcast. The mask ~ (..., t, s), or NULL: of an i64 one only
+ * keys where it is not 0 take part, any other is added. is_causal: key j for query i only if j <= i;
+ * there is no mask then. Queries for which no key takes part give NaN. */
+#define tg_scaled_dot_product_attention(q, k, v, mask, dropout_p, is_causal)                       \
+    tg_scaled_dot_product_attention_at(TG_HERE, q, k, v, mask, dropout_p, is_causal)
+tg_tensor *tg_scaled_dot_product_attention_at(const char *at, tg_tensor *q, tg_tensor *k,
+                                              tg_tensor *v, tg_tensor *mask, double dropout_p,
+                                              bool is_causal);
+
 /* ---- losses: the mean over all elements, () -------------------------------------------------- */
 
 #define tg_mse_loss(x, y) tg_mse_loss_at(TG_HERE, x, y)           /* equal shapes */

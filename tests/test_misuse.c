@@ -378,3 +378,17 @@ Test(misuse, delta__of_huber_must_be_above_zero)
     }
     tg_step_end();
 }
+
+Test(misuse, attention__takes_floats_and_one_mask)
+{
+    tg_set_misuse(TG_MISUSE_RETURN);
+    tg_step_begin();
+    tg_tensor *x = zeros(TG_SHAPE(3, 2)), *i = tg_zeros(TG_I64, 3, 2);
+    const int64_t n = 0;
+    NAMED(tg_scaled_dot_product_attention(x, x, x, zeros(TG_SHAPE(3, 3)), 0, true));
+    NAMED(tg_scaled_dot_product_attention(x, i, x, NULL, 0, false));
+    NAMED(tg_scaled_dot_product_attention(i, i, i, NULL, 0, false));
+    NAMED(tg_scaled_dot_product_attention(x, x, zeros(TG_SHAPE(3)), NULL, 0, false));
+    NAMED(tg_scaled_dot_product_attention(x, x, x, NULL, 2, false));
+    tg_step_end();
+}
