@@ -61,46 +61,41 @@ RUN(add_f32, float, x[*k * step] += *own)
 RUN(add_f64, double, x[*k * step] += *own)
 #undef RUN
 
-/* to (n) += from (n), at a stride. */
-static void add_row(tg_dtype dtype, int64_t n, char *to, char *from, int64_t stride)
-{
-    enum { PACKED = 256 };
-    const int64_t size = (int64_t)tg_dtype_size(dtype), most = stride == 1 ? n : PACKED;
-    double packed[PACKED];
-    for (int64_t i = 0; i < n; i += most) {
-        const int64_t part = tg_min(most, n - i);
-        const tg_block copy = {1, part, {(char *)packed, from + i * stride * size}, {0},
-                               {1, stride}};
-        if (stride != 1)
-            tg_kernels_get()->copy[dtype](&copy);
-        tg_kernels_of(dtype)->map[TG_ROW_add][TG_VALUE](
-            part, to + i * size, (const void *[]){to + i * size, stride == 1 ? from : copy.data[0]});
-    }
-}
-
-/* A row of values with one index. */
+/* A row of values with one index, all side by side. */
 static bool run_of_one(const pointing *p, const tg_block *b)
 {
     const int64_t k = *(const int64_t *)(const void *)b->data[INDEX];
+    const int64_t size = (int64_t)tg_dtype_size(p->dtype);
     if (k < 0 || k >= p->size)
         return false;
-    char *element = b->data[ELEMENT] + k * p->step * (int64_t)tg_dtype_size(p->dtype);
-    const tg_block copy = {1, b->n, {b->data[VALUE], element}, {0},
-                           {b->stride[VALUE], b->stride[ELEMENT]}};
+    char *element = b->data[ELEMENT] + k * p->step * size, *value = b->data[VALUE];
     if (p->adds)
-        add_row(p->dtype, b->n, element, b->data[VALUE], b->stride[VALUE]);
+        tg_kernels_of(p->dtype)->map[TG_ROW_add][TG_VALUE](
+            b->n, element, (const void *[]){element, value});
     else
-        tg_kernels_get()->copy[p->dtype](&copy);
+        memcpy(value, element, (size_t)(b->n * size));
     return true;
 }
 
 static bool run_row(const pointing *p, const tg_block *row)
 {
-    if (row->stride[INDEX] == 0 && row->n > 1 && (row->stride[ELEMENT] == 1 || !p->adds))
+    if (row->stride[VALUE] == 1 && row->stride[INDEX] == 0 && row->stride[ELEMENT] == 1)
         return run_of_one(p, row);
     if (p->adds)
         return (p->dtype == TG_F32 ? add_f32 : add_f64)(row, p->size, p->step);
     return (p->dtype == TG_F32 ? take_4 : take_8)(row, p->size, p->step);
+}
+
+/* Software prefetch for row r of a block of rows with one index each. */
+TG_ALWAYS_INLINE void prefetch_row(const pointing *p, const tg_block *b, int64_t r)
+{
+    if (r >= b->rows || b->stride[INDEX] != 0 || b->stride[ELEMENT] != 1)
+        return;
+    const int64_t k = ((const int64_t *)(const void *)b->data[INDEX])[r * b->row[INDEX]];
+    const int64_t size = (int64_t)tg_dtype_size(p->dtype);
+    if (k >= 0 && k < p->size)
+        tg_prefetch(b->data[ELEMENT] + (k * p->step + r * b->row[ELEMENT]) * size,
+                    (size_t)(b->n * size));
 }
 
 /* Rows of the block, or rows in dim where x's elements lie side by side. */
@@ -113,7 +108,8 @@ static void run_block(void *context, const tg_block *b)
     memcpy(row.stride, in_dim ? p->stride : b->stride, sizeof p->stride);
     bool fits = true;
     for (int64_t k = 0; k < outer && fits; k++)
-        for (int64_t r = 0; r < b->rows && fits; r++)
+        for (int64_t r = 0; r < b->rows && fits; r++) {
+            prefetch_row(p, b, r + TG_ROWS_AHEAD);
             for (int64_t c = 0; c < columns && fits; c++) {
                 for (int i = 0; i < OPERANDS; i++)
                     row.data[i] = b->data[i] +
@@ -121,6 +117,7 @@ static void run_block(void *context, const tg_block *b)
                                       (i == INDEX ? 8 : (int64_t)tg_dtype_size(p->dtype));
                 fits = run_row(p, &row);
             }
+        }
     if (!fits)
         atomic_store(&p->is_out_of_range, true);
 }
@@ -154,7 +151,7 @@ static bool point(const tg_node *n, bool adds, const tg_tensor *value, int dim,
             operand[i].shape.size[dim] = 1;
         }
     }
-    const int64_t grain = PARALLEL / (p.count + 1) + (adds && step > 1 ? WIDE : 2);
+    const int64_t grain = PARALLEL / (p.count < 1 ? 1 : p.count) + (adds && step > 1 ? WIDE : 2);
     tg_loop loop;
     tg_loop_init(&loop, &operand[INDEX].shape, OPERANDS,
                  (const tg_tensor *[]){&operand[VALUE], &operand[INDEX], &operand[ELEMENT]});
@@ -203,7 +200,8 @@ static tg_tensor *scatter_add_forward(const tg_node *n)
     if (tg_is_error(y))
         return y;
     tg_copy_elements(y, x);
-    return point(n, true, source, dim, index, y) ? y : tg_error_tensor();
+    source = tg_contiguous_at(n->at, n->in[2]); /* sums of rows are worth it */
+    return !tg_is_error(source) && point(n, true, source, dim, index, y) ? y : tg_error_tensor();
 }
 
 static void scatter_add_backward(const tg_node *n, tg_tensor *g, tg_tensor **dx)

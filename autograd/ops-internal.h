@@ -69,9 +69,6 @@ static inline bool tg_broadcasts_to(const tg_shape *from, const tg_shape *to)
     return shift >= 0;
 }
 
-/* Elementwise ops: whether the rule reads operand i, or the result (i is nin). */
-bool tg_row_reads(const tg_node *n, int i);
-
 /* The shape that both broadcast to; false where there is none. */
 bool tg_broadcast(const tg_shape *a, const tg_shape *b, tg_shape *shape);
 

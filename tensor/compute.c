@@ -9,75 +9,7 @@ const tg_type_kernels *tg_kernels_of(tg_dtype dtype)
     return tg_kernels_get()->type[dtype];
 }
 
-/* ---- products -------------------------------------------------------------------------------- */
-
-#define PARALLEL 8192           /* elements worth a thread */
-#define PARALLEL_PRODUCT 200000 /* multiply-adds worth a thread */
-
-typedef struct product {
-    const tg_type_kernels *kernels;
-    int64_t size, tiles; /* of an element in bytes, of c in tiles of rows */
-    tg_gemm whole;
-    void *rest; /* like c: the sum over the second half of k, where that stands by itself */
-} product;
-
-/* Rows of c, in units of a tile's; behind them those of the rest. */
-static void product_rows(void *context, int64_t begin, int64_t end)
-{
-    const product *p = context;
-    const tg_gemm *whole = &p->whole;
-    const int64_t tile = p->kernels->tile_rows, half = p->rest ? whole->k / 2 : whole->k;
-    for (int64_t last; begin < end; begin = last) {
-        const bool is_rest = begin >= p->tiles;
-        last = is_rest ? end : tg_min(end, p->tiles);
-        const int64_t first = (begin - is_rest * p->tiles) * tile, skip = is_rest * half;
-        tg_gemm part = *whole;
-        part.m = tg_min(first + (last - begin) * tile, whole->m) - first;
-        part.k = is_rest ? whole->k - half : half;
-        part.a = (const char *)whole->a + (first * whole->a_row + skip * whole->a_col) * p->size;
-        part.b = (const char *)whole->b + skip * whole->b_row * p->size;
-        part.c = (char *)(is_rest ? p->rest : whole->c) + first * whole->c_row * p->size;
-        p->kernels->gemm(&part);
-    }
-}
-
-/* Whether c is a sum over many rows of a and b, as the gradient of a layer's weight is over the
- * batch. It is then made of the sums over both halves of them, for any number of threads: of two,
- * each reads the rows that it made itself. To write a line again that another core has read costs
- * as much as to read nine. */
-static bool has_halves(const tg_gemm *t)
-{
-    return t->a_row == 1 && t->k >= 2 * t->m && !t->start &&
-           t->m * t->n * t->k >= 2 * PARALLEL_PRODUCT;
-}
-
-void tg_multiply(const tg_tensor *c, const tg_tensor *a, const tg_tensor *b,
-                 const tg_tensor *start)
-{
-    const int64_t m = c->shape.size[0], n = c->shape.size[1], k = a->shape.size[1];
-    if (m == 0 || n == 0)
-        return;
-    product p = {
-        .kernels = tg_kernels_of(c->dtype),
-        .size = (int64_t)tg_dtype_size(c->dtype),
-        .whole = {.m = m, .n = n, .k = k, .c = c->data, .c_row = n,
-                  .a = a->data, .a_row = a->stride[0], .a_col = a->stride[1],
-                  .b = b->data, .b_row = b->stride[0], .b_col = b->stride[1],
-                  .start = start ? start->data : NULL},
-    };
-    const int64_t tile = p.kernels->tile_rows, grain = 1 + PARALLEL_PRODUCT / (n * (k + 1) * tile);
-    p.tiles = (m + tile - 1) / tile;
-    if (!has_halves(&p.whole)) {
-        tg_parallel_for(p.tiles, grain, product_rows, &p);
-        return;
-    }
-    tg_arena_push();
-    tg_tensor rest = *c;
-    rest.data = p.rest = tg_step_memory((size_t)(m * n * p.size));
-    tg_parallel_for(2 * p.tiles, grain, product_rows, &p);
-    tg_map(p.kernels->map[TG_ROW_add][TG_VALUE], c, 2, (const tg_tensor *[]){c, &rest});
-    tg_arena_pop();
-}
+#define PARALLEL 8192 /* elements worth a thread */
 
 /* ---- sums ------------------------------------------------------------------------------------ */
 

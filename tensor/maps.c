@@ -7,7 +7,6 @@
 #define PARALLEL 8192 /* elements worth a thread */
 #define BLOCK (PARALLEL / 2)
 #define PACKED 1024 /* elements of a block of which operands are packed: 4 or 8 KiB */
-#define SHORT 16    /* rows of fewer elements are not worth a call each */
 
 /* ---- maps ------------------------------------------------------------------------------------ */
 
@@ -62,12 +61,10 @@ static void map_strided(tg_map_kernel kernel, const tg_tensor *out, int nin,
     memcpy(operand + 1, in, (size_t)nin * sizeof *in);
     tg_loop loop;
     tg_loop_init(&loop, &out->shape, m.operands, operand);
-    const int64_t n = loop.dim[loop.inner].size, rows = loop.dim[loop.rows].size;
     bool is_plain = true;
     for (int i = 0; i < m.operands; i++) {
         m.dtype[i] = operand[i]->dtype;
-        m.is_packed[i] = loop.first.stride[i] != 1 ||
-                         (n < SHORT && rows > 1 && loop.first.row[i] != n);
+        m.is_packed[i] = loop.first.stride[i] != 1;
         is_plain = is_plain && !m.is_packed[i];
     }
     tg_loop_run(&loop, is_plain ? BLOCK : PACKED, PARALLEL, map_block, &m);

@@ -49,9 +49,27 @@ void *tg_step_memory(size_t bytes);
 /* A zeroed header of the current step: a leaf. */
 tg_tensor *tg_arena_header(void);
 
-/* Whether the tensor's step is one of another thread, or has ended. */
+/* Memory for the data of t, a header of the current step; false where there is none to be had. */
+bool tg_arena_data(tg_tensor *t, size_t bytes);
+
+/* The end of t, a tensor of the current step with data of its own: the memory serves the next ones,
+ * and to use t, or a view of it, is misuse. Left alone if t is of another step. */
+void tg_arena_release(tg_tensor *t);
+
+/* Release what the current step made after `latest` (NULL: all) and nobody holds; what is held
+ * becomes temporary, to be released by the last holder. */
+tg_tensor *tg_arena_latest(void);
+void tg_arena_release_after(const tg_tensor *latest);
+
+/* t, which the caller owns, takes over the data of `from`, which has as many bytes, and `from` those
+ * of t; false where only a copy can do that. */
+bool tg_arena_exchange(tg_tensor *t, tg_tensor *from);
+
+/* Whether the tensor's step is one of another thread; has ended, or the tensor was released; and
+ * which of the two. */
 bool tg_is_foreign(const tg_tensor *t);
 bool tg_is_stale(const tg_tensor *t);
+bool tg_is_released(const tg_tensor *t);
 
 /* The innermost step, as tensor->step has it; never 0. */
 uint64_t tg_arena_step(void);
@@ -67,6 +85,9 @@ tg_tensor *tg_tensor_new(const char *at, const char *op, tg_dtype dtype, tg_shap
 /* A zeroed tensor of the caller's, of a valid shape; NULL where there is no memory: tg_owned for
  * functions that give a status. */
 tg_tensor *tg_owned_or_null(tg_dtype dtype, tg_shape shape);
+
+/* A bound of the number of elements, by which sizes in bytes stay addressable. */
+#define TG_MAX_ELEMENTS (INT64_C(1) << 60)
 
 /* Negative sizes, too many dimensions and more elements than can be addressed are misuse. */
 bool tg_shape_is_valid(const char *at, const char *op, const tg_shape *shape);

@@ -89,6 +89,7 @@ enum { START_ZERO, START_ROW, START_C, START_MATRIX, STARTS };
 typedef struct product {
     int m, n, k, a_layout, b_layout, start, c_gap;
     int zeros; /* in a hundred elements of a */
+    bool in_blocks;
 } product;
 
 static void strides(int layout, int rows, int columns, int64_t *row, int64_t *column)
@@ -120,7 +121,9 @@ static void check_product(const tg_kernels *set, int type, product p, tg_rng *rn
                 sum += get(&a, i * g.a_row + l * g.a_col) * get(&b, l * g.b_row + j * g.b_col);
             put(&expected, i * g.c_row + j, sum);
         }
+    g.workspace = p.in_blocks ? aligned_alloc(64, TG_GEMM_WORKSPACE) : NULL;
     set->type[type]->gemm(&g);
+    free(g.workspace);
     for (int64_t i = 0; i < c.count; i++) /* the gaps too */
         cr_assert_eq(get(&c, i), get(&expected, i),
                      "%s f%d: m %d, n %d, k %d, layouts %d %d, start %d, gap %d: element %d",
@@ -137,7 +140,7 @@ Test(kernels, gemm__small_sizes)
         for (int i = 0; i < 10 * 10 * 10; i++)
             for (int t = 0; t < 4; t++) {
                 const product p = {i / 100, i / 10 % 10, i % 10, t / 2, t % 2,
-                                   (i + t) % STARTS, i / 3 % 2, 0};
+                                   (i + t) % STARTS, i / 3 % 2, 0, false};
                 check_product(set, type, p, &rng);
             }
 }
@@ -151,9 +154,23 @@ Test(kernels, gemm__larger_sizes)
         for (int i = 0; i < 8 * 8; i++)
             for (int l = i % 2; l < LAYOUTS * LAYOUTS; l += 2) {
                 const product p = {size[i / 8], size[i % 8], (int)tg_rng_below(&rng, 600),
-                                   l / LAYOUTS, l % LAYOUTS, (i + l / 2) % STARTS, i / 3 % 2, 0};
+                                   l / LAYOUTS, l % LAYOUTS, (i + l / 2) % STARTS, i / 3 % 2, 0,
+                                   i / 2 % 2};
                 check_product(set, type, p, &rng);
             }
+}
+
+/* Around the blocks of large matrices. */
+Test(kernels, gemm__large_sizes)
+{
+    tg_rng rng = {.seed = 5};
+    int i = 0;
+    EACH_SET(set, type) {
+        const product p = {98, type ? 517 : 1030, 260, i % LAYOUTS, (i + 1) % LAYOUTS, i % STARTS,
+                           i % 2, 0, true};
+        check_product(set, type, p, &rng);
+        i++;
+    }
 }
 
 /* Where zeros are skipped, around the blocks: by few and many, and at random. */
@@ -165,7 +182,7 @@ Test(kernels, gemm__many_zeros)
             const int64_t r = (int64_t)tg_rng_below(&rng, 1 << 30);
             const product p = {100 + (int)(r % 60), 30 + (int)(r / 60 % 130),
                                1 + (int)tg_rng_below(&rng, 300), i % LAYOUTS, i / 3 % LAYOUTS,
-                               i % STARTS, i % 2, 30 + 10 * (i % 8)};
+                               i % STARTS, i % 2, 30 + 10 * (i % 8), false};
             check_product(set, type, p, &rng);
         }
 }

@@ -57,7 +57,10 @@ typedef struct tg_gemm {
     int64_t c_row;
     const void *start;
     int64_t start_row;
+    void *workspace; /* TG_GEMM_WORKSPACE bytes at a multiple of 64, for a and b that do not fit the
+                      * caches; or NULL */
 } tg_gemm;
+#define TG_GEMM_WORKSPACE ((1 << 20) + (1 << 18))
 
 /* m = beta1 m + (1 - beta1) g;  v = beta2 v + (1 - beta2) g^2
  * p = shrink p - rate * m / (root_scale * sqrt(v) + eps),   where g = gradient + weight_decay p */
