@@ -18,7 +18,7 @@ blocks. Of two interpreters the one that takes less counts.
 import argparse
 import sys
 
-from side import Died, Side, mean, pythons_with_torch, torch_side
+from side import Died, Side, mean, pythons_with_torch, torch_sides
 
 MODELS = ("sasrec", "gru4rec", "multvae", "deepfm", "two_tower", "lenet", "gpt", "lightgcn",
           "wgan_gp", "word2vec")
@@ -28,9 +28,8 @@ ROUNDS, SECONDS, STEPS = 3, 1, 4
 
 def start(bench, pythons, threads, keeping=True):
     """Ours, and PyTorch's sides."""
-    return Side(bench, str(threads)), [
-        torch_side(python, "models/frame.py", threads=threads, keeping=keeping)
-        for python in pythons]
+    return Side(bench, str(threads)), torch_sides(pythons, "models/frame.py", threads=threads,
+                                                  keeping=keeping)
 
 
 def end(ours, theirs):

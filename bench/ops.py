@@ -13,7 +13,7 @@ import os
 import re
 import sys
 
-from side import HERE, Died, Side, mean, pythons_with_torch, rows_of, torch_side
+from side import HERE, Died, Side, mean, pythons_with_torch, rows_of, torch_sides
 
 OPS = os.path.join(HERE, "ops.def")
 SIZES = ((32, 32), (1000, 37), (1024, 1024))
@@ -118,7 +118,7 @@ def main():
         if args.quick:
             sys.exit(1)
     ours = Side(args.bench, "ops")
-    theirs = {n: [torch_side(python, "torch_ops.py", OPS, threads=n) for python in pythons]
+    theirs = {n: torch_sides(pythons, "torch_ops.py", OPS, threads=n)
               for n in (THREADS[:1] if args.quick else THREADS)}
     for side in theirs[1]:
         print(side.ask("about"))

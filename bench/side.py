@@ -64,10 +64,13 @@ class Side:
         self.process.stdout.close()
 
 
-def torch_side(python, script, *arguments, threads, keeping=True):
-    """Also OpenBLAS has the threads; malloc keeps its blocks, or works as it comes."""
-    return Side(python, os.path.join(HERE, script), *map(str, arguments), str(threads),
-                OPENBLAS_NUM_THREADS=str(threads), **(KEEPING if keeping else {}))
+def torch_sides(pythons, script, *arguments, threads, keeping=True):
+    """All ways in which PyTorch may be the fastest: each interpreter, OpenBLAS with one thread and
+    with all, which helps large products and gets in the way of torch's own threads. Malloc keeps
+    its blocks, or works as it comes."""
+    return [Side(python, os.path.join(HERE, script), *arguments, str(threads),
+                 OPENBLAS_NUM_THREADS=str(blas), **(KEEPING if keeping else {}))
+            for python in pythons for blas in sorted({1, threads})]
 
 
 def answer(object):
