@@ -57,7 +57,8 @@ static tg_shape shape_of(tg_rng *rng, int number)
 
 static void draw(tg_rng *rng, tg_tensor *t)
 {
-    static const double special[] = {NAN, INFINITY, -INFINITY, -0.0, 0, 1e300, 1e10, -0x1p63, 0x1p53};
+    static const double special[] = {NAN, INFINITY, -INFINITY, -0.0, 0, 1e300, 1e10, -0x1p63,
+                                     0x1p53};
     for (int64_t i = 0; i < tg_numel(t); i++)
         if (t->dtype == TG_I64)
             ((int64_t *)t->data)[i] = one_in(rng, 4) ? (INT64_C(1) << 53) + below(rng, 3)
@@ -127,7 +128,7 @@ static const void *address(const tg_tensor *t, int64_t offset)
     return (const char *)t->data + offset * (int64_t)tg_dtype_size(t->dtype);
 }
 
-/* Runs check(rng, shape) for all shapes, on a number of threads that changes. */
+/* Calls check_shape for all shapes, on a number of threads that changes. */
 static void for_shapes(uint64_t seed, void (*check_shape)(tg_rng *rng, tg_shape shape))
 {
     tg_rng rng = {.seed = seed};

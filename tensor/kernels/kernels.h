@@ -42,7 +42,9 @@ typedef struct tg_block {
     int64_t row[TG_BLOCK_OPERANDS], stride[TG_BLOCK_OPERANDS]; /* to the next row, element */
 } tg_block;
 
-typedef enum tg_comparison { TG_EQ, TG_NE, TG_LT, TG_LE, TG_GT, TG_GE, TG_COMPARISONS } tg_comparison;
+typedef enum tg_comparison {
+    TG_EQ, TG_NE, TG_LT, TG_LE, TG_GT, TG_GE, TG_COMPARISONS
+} tg_comparison;
 
 /* c = start + a b: (m, n), (m, k), (k, n), all with strides in elements, c's and start's columns
  * side by side. start may be NULL (zeros), c itself (accumulate), or a row for all (start_row 0).
