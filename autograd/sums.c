@@ -4,11 +4,11 @@
 /* ---- sum_to: x -> shape, where shape broadcasts to x's --------------------------------------- */
 
 /* A reduction over nothing: a tensor of its own all the same, as in PyTorch. */
-static tg_tensor *copied(const tg_node *n)
+static tg_tensor *copied(const tg_node *n, const tg_tensor *x)
 {
-    tg_tensor *y = tg_result(n, n->in[0]->dtype, n->in[0]->shape);
+    tg_tensor *y = tg_result(n, x->dtype, x->shape);
     if (!tg_is_error(y))
-        tg_copy_elements(y, n->in[0]);
+        tg_copy_elements(y, x);
     return y;
 }
 
@@ -45,8 +45,6 @@ static tg_tensor *sum_to_forward(const tg_node *n)
         return tg_reject(n, "%s does not broadcast to %s", TG_TEXT(*shape), TG_TEXT(x->shape));
     if (x->dtype == TG_I64)
         return tg_reject(n, "i64; f32 or f64 expected");
-    if (tg_shape_equal(shape, &x->shape))
-        return copied(n);
     const int shift = x->shape.ndim - shape->ndim;
     tg_shape target = x->shape, order, ordered; /* target: the result's, with x's dimensions */
     for (int d = 0; d < target.ndim; d++)
@@ -71,7 +69,7 @@ static tg_tensor *sum_to_forward(const tg_node *n)
     y->shape = *shape;
     for (int d = 0; d < shape->ndim; d++)
         y->stride[d] = x->stride[d + shift];
-    return y;
+    return y->data == n->in[0]->data ? copied(n, y) : y;
 }
 
 static void sum_to_backward(const tg_node *n, tg_tensor *g, tg_tensor **dx)

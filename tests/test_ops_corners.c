@@ -539,6 +539,7 @@ Test(op_corners, reductions__over_nothing_are_tensors_of_their_own)
     x = columns(3), IS_OWN(tg_sum_dim(x, true, 1), x, 3);
     x = columns(3), IS_OWN(tg_sum_dim(x, false, -1), x, 3);
     x = columns(3), IS_OWN(tg_sum_to(x, 2, 1), x, 3);
+    x = tg_requires_grad(tg_full(TG_F64, 3, 1, 2)), IS_OWN(tg_sum_to(x, 2), x, 3);
     x = columns(3), IS_OWN(tg_mean_dim(x, true, 1), x, 3);
     x = columns(3), IS_OWN(tg_max_dim(x, true, 1), x, 3);
     x = columns(3), IS_OWN(tg_max_dim(x, false, 1), x, 3);
