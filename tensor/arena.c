@@ -298,11 +298,9 @@ static block *block_insert(block *before, size_t bytes)
     return b;
 }
 
-void *tg_arena_alloc(size_t bytes)
+/* Where a step is open: tg_arena_alloc of an addressable number of bytes. */
+static void *take(size_t bytes)
 {
-    arena_start();
-    if (bytes >= ADDRESSABLE)
-        return NULL;
     const size_t align = bytes >= TG_LINE ? TG_LINE : 16; /* powers of two */
     size_t from = (local.used + align - 1) & ~(align - 1);
     if (!local.at || from + bytes > local.at->size) {
@@ -317,6 +315,12 @@ void *tg_arena_alloc(size_t bytes)
     local.used = from + bytes;
     UNPOISON(local.at->data + from, bytes);
     return local.at->data + from;
+}
+
+void *tg_arena_alloc(size_t bytes)
+{
+    arena_start();
+    return bytes < ADDRESSABLE ? take(bytes) : NULL;
 }
 
 void *tg_step_memory(size_t bytes)
@@ -410,11 +414,11 @@ static bool large_data(tg_tensor *t, size_t bytes)
 bool tg_arena_data(tg_tensor *t, size_t bytes)
 {
     if (bytes < REUSED)
-        return (t->data = tg_arena_alloc(bytes));
+        return (t->data = take(bytes));
     if (bytes >= LARGE)
         return large_data(t, bytes);
     t->data = hole_take(in_lines(bytes));
-    return t->data || (t->data = tg_arena_alloc(in_lines(bytes)));
+    return t->data || (t->data = take(in_lines(bytes)));
 }
 
 static void data_release(tg_tensor *t)

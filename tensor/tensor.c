@@ -110,15 +110,14 @@ void tg_contiguous_strides(const tg_shape *shape, int64_t stride[TG_MAX_DIMS])
 
 bool tg_is_contiguous(const tg_tensor *t)
 {
-    bool in_order = true;
     int64_t next = 1;
     for (int i = t->shape.ndim - 1; i >= 0; i--) {
-        if (t->shape.size[i] == 0)
-            return true;
-        in_order = in_order && (t->shape.size[i] == 1 || t->stride[i] == next);
-        next *= t->shape.size[i];
+        const int64_t size = t->shape.size[i];
+        if (size != 1 && t->stride[i] != next)
+            return tg_numel(t) == 0;
+        next *= size;
     }
-    return in_order;
+    return true;
 }
 
 void tg_set_default_dtype(tg_dtype dtype)
