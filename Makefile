@@ -44,10 +44,9 @@ ALL_CFLAGS += -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-f
 endif
 
 # FLAGS_x: further flags for the files of folder x, or for x.c.
-# Kernels: -std=c11 would forbid fused multiply-adds across operators; errno and floating-point traps
-# would forbid vector sqrt and selects. No further relaxation: NaN and infinity keep their meaning.
-# -Wno-pass-failed: clang would warn that loops which call libm stay scalar.
-FLAGS_kernels := $(if $(SANITIZE),-O1,-O3) -ffp-contract=off -fno-math-errno -fno-trapping-math -Wno-pass-failed
+# Kernels: nothing is fused, except where set.inc says so; errno and floating-point traps would
+# forbid vector sqrt and selects. No further relaxation: NaN and infinity keep their meaning.
+FLAGS_kernels := $(if $(SANITIZE),-O1,-O3) -ffp-contract=off -fno-math-errno -fno-trapping-math
 ifneq (,$(findstring x86_64,$(shell $(CC) -dumpmachine)))
 FLAGS_avx2 := -mavx2 -mfma
 FLAGS_avx512 := -mavx512f -mavx512dq -mavx512bw -mavx512vl -mfma -mprefer-vector-width=512

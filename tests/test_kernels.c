@@ -847,19 +847,21 @@ static array output(const tg_type_kernels *k, int type, int which)
     return out;
 }
 
-/* All sets but the portable one, which may lack fused multiply-adds. */
+/* The portable set may lack the fused multiply-adds of products. */
 Test(kernels, sets__give_the_same_bits)
 {
     const tg_kernels *first = tg_kernels_supported(0), *other = tg_kernels_supported(1);
-    if (!other || other == &tg_kernels_portable)
-        cr_skip_test("this machine has one instruction set beside the portable one at most");
-    for (int s = 1; (other = tg_kernels_supported(s)) && other != &tg_kernels_portable; s++)
+    if (!other)
+        cr_skip_test("this machine has one instruction set");
+    for (int s = 1; (other = tg_kernels_supported(s)); s++)
         for (int which = 0; which < 2 * OUTPUTS; which++) {
-            const int type = which % 2;
-            array x = output(first->type[type], type, which / 2);
-            array y = output(other->type[type], type, which / 2);
+            const int type = which % 2, kind = which / 2;
+            if (other == &tg_kernels_portable && kind >= MAPS && kind < MAPS + PRODUCTS)
+                continue;
+            array x = output(first->type[type], type, kind);
+            array y = output(other->type[type], type, kind);
             cr_expect_arr_eq(x.data, y.data, bytes(&x), "%s, %s f%d: output %d", first->name,
-                             NAME(other, type), which / 2);
+                             NAME(other, type), kind);
             free(x.data), free(y.data);
         }
 }

@@ -7,10 +7,11 @@
  * TAPEGRAD_KERNELS names.
  *
  * Arrays are contiguous unless a stride stands beside them. An output may be one of the inputs,
- * element for element, but not overlap it otherwise. AVX2, AVX-512 and NEON give the same bits, as
- * far as libm does (exp, tanh, ...): each element of a product is one chain of fused multiply-adds
- * in the order of the inner index (a fixed number of chains where c is one column), each sum has a
- * fixed number of lanes.
+ * element for element, but not overlap it otherwise. All sets give the same bits, those of NaN apart:
+ * elementwise functions and updates fuse no multiply-adds and call nothing of libm, each sum has a
+ * fixed number of lanes, and each element of a product is one chain of fused multiply-adds in the
+ * order of the inner index (a fixed number of chains where c is one column). Only products of the
+ * portable set differ, where its machine has no fused multiply-add.
  */
 #ifndef TG_KERNELS_H
 #define TG_KERNELS_H
