@@ -13,6 +13,10 @@
 #   make uninstall          remove what make install put there, with the same PREFIX and DESTDIR
 #   make bench              speed on this machine
 #   make bench-compare      the same job in PyTorch, run in turn (needs python3-torch)
+#   make bench-ops          every op beside PyTorch's; OPS="softmax add" names some, QUICK=1 compares
+#                           the results alone, PYTHON="A B" takes the faster of two interpreters
+#   make bench-models       training steps of ten models beside PyTorch's, with peak memory;
+#                           MODELS="gpt lenet" names some, QUICK=1 and PYTHON as above
 #   make bench-instructions fail where fixed work takes more instructions than recorded (valgrind)
 #   make ml-100k            fetch MovieLens 100K into ./ml-100k (needs a network)
 #   make size               lines of code per folder
@@ -21,7 +25,7 @@
 # keep both, give each a folder of its own, as in `make CC=clang BUILD=build/clang`.
 
 .PHONY: all lib install uninstall test test-torch fuzz-torch coverage exercise gradcheck bench \
-        bench-compare bench-instructions ml-100k size floors clean FORCE
+        bench-compare bench-ops bench-models bench-instructions ml-100k size floors clean FORCE
 .SECONDARY:
 all: ncf
 
@@ -42,7 +46,7 @@ endif
 # FLAGS_x: further flags for the files of folder x, or for x.c.
 # Kernels: nothing is fused, except where set.inc says so; errno and floating-point traps would
 # forbid vector sqrt and selects. No further relaxation: NaN and infinity keep their meaning.
-FLAGS_kernels := -O3 -ffp-contract=off -fno-math-errno -fno-trapping-math
+FLAGS_kernels := $(if $(SANITIZE),-O1,-O3) -ffp-contract=off -fno-math-errno -fno-trapping-math
 ifneq (,$(findstring x86_64,$(shell $(CC) -dumpmachine)))
 FLAGS_avx2 := -mavx2 -mfma
 FLAGS_avx512 := -mavx512f -mavx512dq -mavx512bw -mavx512vl -mfma -mprefer-vector-width=512
@@ -93,7 +97,8 @@ ncf: $(BUILD)/ncf FORCE
 	@cmp -s $< $@ || cp $< $@
 
 # How all programs are linked; what each consists of stands with its target.
-PROGRAMS := $(addprefix $(BUILD)/,ncf run-tests write-large gradcheck-report exercise run-bench)
+PROGRAMS := $(addprefix $(BUILD)/,ncf run-tests write-large gradcheck-report exercise run-bench \
+    run-models)
 LIBS_run-tests := -lcriterion
 link = $(call say,LINK)$(CC) $(ALL_CFLAGS) $(LDFLAGS) -o $@ $(filter %.o %.a,$^)
 $(PROGRAMS): $(BUILD)/linked_with
@@ -171,6 +176,14 @@ bench: $(BUILD)/run-bench
 	@$<
 bench-compare: $(BUILD)/run-bench
 	@sh bench/compare.sh $<
+bench-ops: $(BUILD)/run-bench
+	@$(firstword $(PYTHON)) bench/ops.py --bench $< --python "$(PYTHON)" --ops "$(OPS)" \
+	    $(if $(QUICK),--quick)
+$(BUILD)/run-models: $(patsubst %.c,$(BUILD)/%.o,$(wildcard bench/models/*.c)) \
+                     $(BUILD)/bench/peak.o $(ARCHIVES)
+bench-models: $(BUILD)/run-models
+	@$(firstword $(PYTHON)) bench/models.py --bench $< --python "$(PYTHON)" --models "$(MODELS)" \
+	    $(if $(QUICK),--quick)
 bench-instructions: $(BUILD)/run-bench
 	@CC="$(CC)" sh bench/instructions.sh $<
 

@@ -67,9 +67,9 @@ void tg_zero_grad_tensor(tg_tensor *leaf);
 #define tg_retain_grad(x) tg_retain_grad_at(TG_HERE, x)
 void tg_retain_grad_at(const char *at, tg_tensor *x);
 
-/* A function that sees the gradient of x, complete, whenever tg_backward or tg_grad has it, and
- * gives another one of the same dtype and shape in its place, or NULL to leave it. It may call both
- * itself. One a tensor; NULL takes it away. */
+/* A function that sees the gradient of x, complete and never row-sparse, whenever tg_backward or
+ * tg_grad has it, and gives another one of the same dtype and shape in its place, or NULL to leave
+ * it. It may call both itself. One a tensor; NULL takes it away. */
 typedef tg_tensor *(*tg_hook)(void *context, tg_tensor *g);
 #define tg_register_hook(x, hook, context) tg_register_hook_at(TG_HERE, x, hook, context)
 void tg_register_hook_at(const char *at, tg_tensor *x, tg_hook hook, void *context);
@@ -122,32 +122,40 @@ struct tg_op {
 
     /* From g = d loss / d out give dx[i] = d loss / d in[i], for each i with tg_needs_grad(n, i),
      * written in ops. dx[i] has the dtype of in[i] and may have the broadcast shape: the engine sums
-     * it down to in[i]'s. NULL only in an op that is not differentiable: its results never require a
-     * gradient. */
+     * it down to in[i]'s. What the rule makes, and g, end when the engine is done with dx:
+     * tg_retain what is to stay. NULL only in an op that is not differentiable: its results never
+     * require a gradient. */
     void (*backward)(const tg_node *n, tg_tensor *g, tg_tensor **dx);
+
+    /* The same gradients by kernels, or NULL: tg_backward and tg_grad take it instead of the rule
+     * where they record nothing. It reads no other values than the rule. */
+    void (*fused)(const tg_node *n, tg_tensor *g, tg_tensor **dx);
 
     /* Which values the rule reads: bit i for operand i (of the first TG_SAVES_COUNT), and
      * TG_SAVES_RESULT; a change in place between the call and tg_backward is then misuse. 0: all of
      * them; TG_SAVES_NOTHING: none. */
     unsigned saves;
+    /* Or, where that depends on the gradients that are needed, a function in its place: whether the
+     * rule reads operand i, or the result (i is nin). */
+    bool (*reads)(const tg_node *n, int i);
 
-    int row; /* elementwise ops: the row of tensor/elementwise.def; its formulas say what is read */
+    int row; /* elementwise ops: the row of tensor/elementwise.def */
 };
 #define TG_SAVES_COUNT 29
 #define TG_SAVES_NOTHING (1u << 29)
 #define TG_SAVES(i) (1u << (i))
 #define TG_SAVES_RESULT (1u << 30)
-#define TG_SAVES_BY_ROW (1u << 31)
 
-/* Define `tg_op tg_op_NAME` from NAME_forward and NAME_backward above it. A function that is
+/* Define `tg_op tg_op_NAME` from NAME_forward and NAME_backward above it; behind what it saves may
+ * stand further fields, as in TG_DEFINE_OP(matmul, 2, 0, .reads = reads_other). A function that is
  * missing does not compile. The library's own ops have a line in autograd/ops.def; a program may
  * define others in the same way and call them through tg_apply. */
-#define TG_DEFINE_OP(op, operands, saved)                                                          \
+#define TG_DEFINE_OP(op, operands, ...)                                                            \
     const tg_op tg_op_##op = {.name = #op,                                                         \
                               .arity = operands,                                                   \
                               .forward = op##_forward,                                             \
                               .backward = op##_backward,                                           \
-                              .saves = saved}
+                              .saves = __VA_ARGS__}
 
 static inline bool tg_needs_grad(const tg_node *n, int i)
 {

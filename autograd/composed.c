@@ -46,30 +46,6 @@ int64_t tg_split_at(const char *at, tg_tensor *x, int dim, int64_t size, tg_tens
     return count;
 }
 
-/* ---- normalisation --------------------------------------------------------------------------- */
-
-tg_tensor *tg_layer_norm_at(const char *at, tg_tensor *x, tg_tensor *weight, tg_tensor *bias,
-                            double eps)
-{
-    TG_FUNCTION("layer_norm");
-    if (!tg_usable(at, "layer_norm", x))
-        return tg_error_tensor();
-    const int last = x->shape.ndim - 1;
-    for (int i = 0; i < 2; i++) {
-        const tg_tensor *t = i == 0 ? weight : bias;
-        if (t && !tg_usable(at, "layer_norm", t))
-            return tg_error_tensor();
-        if (last < 0 || (t && (t->shape.ndim != 1 || t->shape.size[0] != x->shape.size[last])))
-            return tg_misuse(at, "layer_norm", "%s with weight or bias %s: (..., n) and (n) "
-                             "expected", TG_TEXT(x->shape), t ? TG_TEXT(t->shape) : "NULL");
-    }
-    tg_tensor *centred = tg_sub_at(at, x, tg_mean_dim_at(at, x, true, TG_SHAPE(-1)));
-    tg_tensor *variance = tg_mean_dim_at(at, tg_square_at(at, centred), true, TG_SHAPE(-1));
-    tg_tensor *y = tg_div_at(at, centred, tg_sqrt_at(at, tg_add_scalar_at(at, variance, eps)));
-    y = weight ? tg_mul_at(at, y, weight) : y;
-    return bias ? tg_add_at(at, y, bias) : y;
-}
-
 /* ---- lookup ---------------------------------------------------------------------------------- */
 
 tg_tensor *tg_embedding_bag_at(const char *at, tg_tensor *weight, tg_tensor *index, bool mean)
@@ -84,79 +60,4 @@ tg_tensor *tg_embedding_bag_at(const char *at, tg_tensor *weight, tg_tensor *ind
         return sum;
     const int64_t size = index->shape.size[index->shape.ndim - 1]; /* of a bag; 0 is their mean */
     return tg_div_scalar_at(at, sum, size > 0 ? (double)size : 1);
-}
-
-/* ---- losses ---------------------------------------------------------------------------------- */
-
-static bool fits(const char *at, const char *op, const tg_tensor *x, const tg_tensor *y)
-{
-    if (!tg_usable(at, op, x) || !tg_usable(at, op, y))
-        return false;
-    if (tg_shape_equal(&x->shape, &y->shape))
-        return true;
-    tg_misuse(at, op, "%s and %s: equal shapes expected", TG_TEXT(x->shape), TG_TEXT(y->shape));
-    return false;
-}
-
-/* The mean of what `each` gives for x and y, of equal shapes. */
-static tg_tensor *mean_loss(const char *at, const char *op, tg_tensor *x, tg_tensor *y,
-                            tg_tensor *(*each)(const char *at, tg_tensor *x, tg_tensor *y))
-{
-    TG_FUNCTION(op);
-    return fits(at, op, x, y) ? tg_mean_at(at, each(at, x, y)) : tg_error_tensor();
-}
-
-tg_tensor *tg_mse_loss_at(const char *at, tg_tensor *x, tg_tensor *y)
-{
-    return mean_loss(at, "mse_loss", x, y, tg_squared_error_at);
-}
-
-tg_tensor *tg_bce_with_logits_loss_at(const char *at, tg_tensor *x, tg_tensor *y)
-{
-    return mean_loss(at, "bce_with_logits_loss", x, y, tg_logit_cross_entropy_at);
-}
-
-static tg_tensor *absolute_error(const char *at, tg_tensor *x, tg_tensor *y)
-{
-    return tg_abs_at(at, tg_sub_at(at, x, y));
-}
-
-tg_tensor *tg_l1_loss_at(const char *at, tg_tensor *x, tg_tensor *y)
-{
-    return mean_loss(at, "l1_loss", x, y, absolute_error);
-}
-
-tg_tensor *tg_huber_loss_at(const char *at, tg_tensor *x, tg_tensor *y, double delta)
-{
-    TG_FUNCTION("huber_loss");
-    if (!fits(at, "huber_loss", x, y))
-        return tg_error_tensor();
-    if (!(delta > 0))
-        return tg_misuse(at, "huber_loss", "delta %g; a number above 0 expected", delta);
-    return tg_mean_at(at, tg_huber_scalar_at(at, tg_sub_at(at, x, y), delta));
-}
-
-static tg_tensor *wrong_order(const char *at, tg_tensor *positive, tg_tensor *negative)
-{
-    return tg_softplus_at(at, tg_sub_at(at, negative, positive));
-}
-
-tg_tensor *tg_bpr_loss_at(const char *at, tg_tensor *positive, tg_tensor *negative)
-{
-    return mean_loss(at, "bpr_loss", positive, negative, wrong_order);
-}
-
-tg_tensor *tg_cross_entropy_at(const char *at, tg_tensor *x, tg_tensor *target)
-{
-    TG_FUNCTION("cross_entropy");
-    if (!tg_usable(at, "cross_entropy", x) || !tg_usable(at, "cross_entropy", target))
-        return tg_error_tensor();
-    if (x->shape.ndim != 2 || target->shape.ndim != 1 || target->dtype != TG_I64 ||
-        x->shape.size[0] != target->shape.size[0])
-        return tg_misuse(at, "cross_entropy", "%s with %s %s: logits (n, classes) and i64 (n) "
-                         "expected", TG_TEXT(x->shape), tg_dtype_name(target->dtype),
-                         TG_TEXT(target->shape));
-    tg_tensor *chosen = tg_gather_at(at, tg_log_softmax_at(at, x, 1), 1,
-                                     tg_unsqueeze_at(at, target, 1));
-    return tg_neg_at(at, tg_mean_at(at, chosen));
 }

@@ -44,13 +44,31 @@ static bool varies_with(const partial_attr *p, int i)
     return strcmp(formulas[p->row][next], "0") != 0;
 }
 
-/* Whether the derivatives that are wanted read operand i, or the value (i is nin). */
-bool tg_row_reads(const tg_node *n, int i)
+/* Whether a formula over `count` operands names operand i, or the value (i is count). */
+static bool names(int row, tg_map_kind kind, int count, int i)
 {
-    const char *letter = i == n->nin ? "y" : i == 1 ? "b" : n->nin == 1 ? "x" : "a";
-    const char *const *formula = formulas[n->op->row];
-    return (tg_needs_grad(n, 0) && strstr(formula[TG_DA], letter)) ||
-           (n->nin > 1 && tg_needs_grad(n, 1) && strstr(formula[TG_DB], letter));
+    const char letter = i == count ? 'y' : count == 1 ? 'x' : "ab"[i];
+    return strchr(formulas[row][kind], letter) != NULL;
+}
+
+/* Whether the derivatives that are needed read operand i, or the value (i is nin). */
+static bool row_reads(const tg_node *n, int i)
+{
+    const int row = n->op->row;
+    return (tg_needs_grad(n, 0) && names(row, TG_DA, n->nin, i)) ||
+           (n->nin > 1 && tg_needs_grad(n, 1) && names(row, TG_DB, n->nin, i));
+}
+
+/* The same for g (i is 0), the operands and y of a partial. */
+static bool partial_reads(const tg_node *n, int i)
+{
+    const partial_attr *p = n->attr;
+    const int count = n->nin - 2;
+    bool reads = tg_needs_grad(n, 0) && i > 0 && names(p->row, p->kind, count, i - 1);
+    for (int k = 0; k < count; k++)
+        reads = reads || (tg_needs_grad(n, 1 + k) &&
+                          (i == 0 || names(p->row, further[p->kind][k], count, i - 1)));
+    return i < n->nin && reads;
 }
 
 static tg_tensor *partial_forward(const tg_node *n)
@@ -64,24 +82,21 @@ static tg_tensor *partial_forward(const tg_node *n)
     return dx;
 }
 
-static tg_tensor *partial(const char *at, partial_attr p, tg_tensor *g, tg_tensor **operand,
-                          int count, tg_tensor *y);
-
 static void partial_backward(const tg_node *n, tg_tensor *h, tg_tensor **dx)
 {
     const partial_attr p = *(const partial_attr *)n->attr;
     const int count = n->nin - 2;
     tg_tensor *g = n->in[0], **operand = n->in + 1, *y = n->in[n->nin - 1];
     if (tg_needs_grad(n, 0))
-        dx[0] = partial(n->at, p, h, operand, count, y);
+        dx[0] = tg_partial(n->at, p.row, p.kind, h, operand, count, y);
     for (int i = 0; i < count; i++) {
-        const partial_attr next = {p.row, further[p.kind][i]};
+        const tg_map_kind next = further[p.kind][i];
         if (!tg_needs_grad(n, 1 + i))
             continue;
-        if (next.kind == TG_VALUE)
+        if (next == TG_VALUE)
             dx[1 + i] = tg_reject(n, "third derivatives of elementwise ops are not there");
         else
-            dx[1 + i] = partial(n->at, next, tg_mul_at(n->at, h, g), operand, count, y);
+            dx[1 + i] = tg_partial(n->at, p.row, next, tg_mul_at(n->at, h, g), operand, count, y);
     }
 }
 
@@ -90,7 +105,7 @@ static const tg_op tg_op_partial = {
     .arity = TG_VARIADIC,
     .forward = partial_forward,
     .backward = partial_backward,
-    .saves = TG_SAVES(0) | TG_SAVES(1) | TG_SAVES(2) | TG_SAVES(3),
+    .reads = partial_reads,
 };
 
 /* What has no gradient in the formula, and y, must not be reached through it. Only gradients that
@@ -102,9 +117,13 @@ __attribute__((noinline)) static void leave_out(const partial_attr *p, int count
             in[1 + i] = tg_tensor_alias(in[1 + i]);
 }
 
-static tg_tensor *partial(const char *at, partial_attr p, tg_tensor *g, tg_tensor **operand,
-                          int count, tg_tensor *y)
+tg_tensor *tg_partial(const char *at, int row, tg_map_kind kind, tg_tensor *g, tg_tensor **operand,
+                      int count, tg_tensor *y)
 {
+    const char *formula = formulas[row][kind];
+    if (formula[0] == 'g' && formula[1] == '\0')
+        return g;
+    const partial_attr p = {row, kind};
     tg_tensor *in[4] = {g, operand[0], count > 1 ? operand[1] : NULL};
     in[1 + count] = y;
     if (tg_grad_enabled())
@@ -127,7 +146,7 @@ static tg_tensor *unary_forward(const tg_node *n)
 
 static void unary_backward(const tg_node *n, tg_tensor *g, tg_tensor **dx)
 {
-    dx[0] = partial(n->at, (partial_attr){n->op->row, TG_DA}, g, n->in, 1, n->out);
+    dx[0] = tg_partial(n->at, n->op->row, TG_DA, g, n->in, 1, n->out);
 }
 
 /* ---- two operands ---------------------------------------------------------------------------- */
@@ -166,7 +185,7 @@ static void binary_backward(const tg_node *n, tg_tensor *g, tg_tensor **dx)
     static const tg_map_kind kinds[] = {TG_DA, TG_DB};
     for (int i = 0; i < 2; i++)
         if (tg_needs_grad(n, i))
-            dx[i] = partial(n->at, (partial_attr){n->op->row, kinds[i]}, g, n->in, 2, n->out);
+            dx[i] = tg_partial(n->at, n->op->row, kinds[i], g, n->in, 2, n->out);
 }
 
 /* ---- the rows -------------------------------------------------------------------------------- */
@@ -178,15 +197,15 @@ static tg_tensor *number(const char *at, const tg_tensor *x, double value)
 }
 
 #define UNARY(op, ...)                                                                             \
-    const tg_op tg_op_##op = {#op, 1, unary_forward, unary_backward, TG_SAVES_BY_ROW,              \
-                              TG_ROW_##op};                                                        \
+    const tg_op tg_op_##op = {#op, 1, unary_forward, unary_backward, .reads = row_reads,           \
+                              .row = TG_ROW_##op};                                                 \
     tg_tensor *tg_##op##_at(const char *at, tg_tensor *x)                                          \
     {                                                                                              \
         return tg_apply(at, &tg_op_##op, 1, &x, NULL, 0);                                          \
     }
 #define BINARY(op, ...)                                                                            \
-    const tg_op tg_op_##op = {#op, 2, binary_forward, binary_backward, TG_SAVES_BY_ROW,            \
-                              TG_ROW_##op};                                                        \
+    const tg_op tg_op_##op = {#op, 2, binary_forward, binary_backward, .reads = row_reads,         \
+                              .row = TG_ROW_##op};                                                 \
     tg_tensor *tg_##op##_at(const char *at, tg_tensor *a, tg_tensor *b)                            \
     {                                                                                              \
         return tg_apply(at, &tg_op_##op, 2, (tg_tensor *[]){a, b}, NULL, 0);                       \

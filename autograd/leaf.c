@@ -17,15 +17,23 @@ static tg_tensor *dense_buffer(tg_tensor *x)
         return buffer;
     if (x->step != 0 && !is_of_now)
         tg_arena_adopt(x, buffer);
+    buffer->holders = 1; /* not a temporary of a rule that calls tg_backward */
     return x->dense_buffer = buffer;
 }
 
-static void set_dense(tg_tensor *x, const tg_tensor *g)
+/* Whether g is large, and the last that a walk has to do with it is to set ->grad. */
+static bool is_to_be_had(const tg_tensor *g)
+{
+    return g->large && g->is_temporary && g->holders == 1;
+}
+
+static void set_dense(tg_tensor *x, tg_tensor *g)
 {
     tg_tensor *buffer = tg_is_error(g) ? tg_error_tensor() : dense_buffer(x);
     if (tg_is_error(buffer))
         return;
-    tg_copy_elements(buffer, g);
+    if (!is_to_be_had(g) || !tg_arena_exchange(buffer, g))
+        tg_copy_elements(buffer, g);
     tg_touch(buffer);
     x->grad = buffer;
 }
@@ -39,7 +47,7 @@ static tg_tensor *held_rows(const tg_tensor *t)
     return held;
 }
 
-static void set_sparse(tg_tensor *leaf, const tg_tensor *g)
+static void set_sparse(tg_tensor *leaf, tg_tensor *g)
 {
     tg_tensor *buffer = leaf->sparse_buffer;
     if (tg_is_error(g))
@@ -89,6 +97,7 @@ void tg_grad_accumulate(tg_tensor *x, tg_tensor *g)
 
 void tg_add_scaled_at(const char *at, tg_tensor *t, double factor, tg_tensor *x)
 {
+    TG_FUNCTION("add_scaled");
     if (!tg_writable(at, "add_scaled", t) || !tg_usable(at, "add_scaled", x))
         return;
     if (tg_grad_enabled() && (t->requires_grad || x->requires_grad)) {

@@ -43,6 +43,31 @@ static inline int64_t tg_axis_size(const tg_shape *shape, int axis)
     return shape->ndim > 0 ? shape->size[axis] : 1;
 }
 
+/* x as rows along one of its dimensions, an axis. */
+static inline tg_rows tg_rows_along(const tg_shape *shape, int axis)
+{
+    tg_rows rows = {1, tg_axis_size(shape, axis), 1};
+    for (int d = 0; d < axis; d++)
+        rows.outer *= shape->size[d];
+    for (int d = axis + 1; d < shape->ndim; d++)
+        rows.inner *= shape->size[d];
+    return rows;
+}
+
+/* x as it lies in memory without gaps: with its dimensions in another order where that is enough
+ * (order.ndim 0: in the same), else a copy. */
+tg_tensor *tg_dense(const char *at, tg_tensor *x, tg_shape *order);
+
+/* x with its dimensions in such an order, or back from it. */
+tg_tensor *tg_in_order(const char *at, tg_tensor *x, const tg_shape *order, bool back);
+
+/* x's shape with size 1 in `dims`; false, and misuse of op, where these are no dimensions of x. */
+bool tg_reduced_shape(const char *at, const char *op, const tg_tensor *x, tg_shape dims,
+                      tg_shape *shape);
+
+/* y without the dimensions `dims`, which have size 1, unless they are kept. */
+tg_tensor *tg_drop_dims(const char *at, tg_tensor *y, bool keepdim, tg_shape dims);
+
 /* Node number i of this thread's tape, for the benchmark; NULL past the end. */
 const tg_node *tg_tape_node(int64_t i);
 
@@ -69,8 +94,9 @@ static inline bool tg_broadcasts_to(const tg_shape *from, const tg_shape *to)
     return shift >= 0;
 }
 
-/* Elementwise ops: whether the rule reads operand i, or the result (i is nin). */
-bool tg_row_reads(const tg_node *n, int i);
+/* g, which broadcasts, times a derivative of a row of elementwise.def; y is the row's value. */
+tg_tensor *tg_partial(const char *at, int row, tg_map_kind kind, tg_tensor *g, tg_tensor **operand,
+                      int count, tg_tensor *y);
 
 /* The shape that both broadcast to; false where there is none. */
 bool tg_broadcast(const tg_shape *a, const tg_shape *b, tg_shape *shape);

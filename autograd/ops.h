@@ -126,7 +126,7 @@ tg_tensor *tg_to_dense_at(const char *at, tg_tensor *x);
 /* Parts of `size` along dim, the last may be smaller, into part[], which has room for that many;
  * gives their number: one, empty, of an empty dimension. */
 #define tg_split(x, dim, size, part, room) tg_split_at(TG_HERE, x, dim, size, part, room)
-/* `length` elements of dimension dim from `start` on. */
+/* `length` elements of dimension dim from `start` on, which counts from the end where negative. */
 #define tg_narrow(x, dim, start, length) tg_narrow_at(TG_HERE, x, dim, start, length)
 /* Repeat along dimensions of size 1 and along new ones in front, with stride 0. */
 #define tg_expand(x, ...) tg_expand_at(TG_HERE, x, TG_SHAPE(__VA_ARGS__))
@@ -248,6 +248,18 @@ tg_tensor *tg_layer_norm_at(const char *at, tg_tensor *x, tg_tensor *weight, tg_
  * else x itself. 0 <= p <= 1, in steps of 1/65536. The mask is drawn from tg_default_rng(). */
 #define tg_dropout(x, p, training) tg_dropout_at(TG_HERE, x, p, training)
 tg_tensor *tg_dropout_at(const char *at, tg_tensor *x, double p, bool training);
+
+/* ---- attention ------------------------------------------------------------------------------- */
+
+/* softmax(q k^T / sqrt(d) + mask) v, with dropout of the weights: (..., t, d), (..., s, d),
+ * (..., s, e) -> (..., t, e), the ... broadcast. The mask ~ (..., t, s), or NULL: of an i64 one only
+ * keys where it is not 0 take part, any other is added. is_causal: key j for query i only if j <= i;
+ * there is no mask then. Queries for which no key takes part give NaN. */
+#define tg_scaled_dot_product_attention(q, k, v, mask, dropout_p, is_causal)                       \
+    tg_scaled_dot_product_attention_at(TG_HERE, q, k, v, mask, dropout_p, is_causal)
+tg_tensor *tg_scaled_dot_product_attention_at(const char *at, tg_tensor *q, tg_tensor *k,
+                                              tg_tensor *v, tg_tensor *mask, double dropout_p,
+                                              bool is_causal);
 
 /* ---- losses: the mean over all elements, () -------------------------------------------------- */
 

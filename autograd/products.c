@@ -1,6 +1,12 @@
 /* matmul and linear. */
 #include "autograd/ops-internal.h"
 
+/* The rules read one factor for the gradient of the other. */
+static bool reads_other(const tg_node *n, int i)
+{
+    return i < 2 && tg_needs_grad(n, 1 - i);
+}
+
 /* ---- matmul: (..., m, k) x (..., k, n) -> (..., m, n), the ... broadcast --------------------- */
 
 /* The shape of all but the last two dimensions. */
@@ -9,25 +15,6 @@ static tg_shape batch_of(const tg_tensor *t)
     tg_shape batch = t->shape;
     batch.ndim -= 2;
     return batch;
-}
-
-/* Matrix number i of those that t repeats to `batch`. */
-static tg_tensor matrix_of(const tg_tensor *t, const tg_shape *batch, int64_t i)
-{
-    tg_tensor matrix = *t;
-    const int own = t->shape.ndim - 2;
-    int64_t offset = 0;
-    for (int d = batch->ndim - 1; d >= 0; d--) {
-        const int mine = d - (batch->ndim - own);
-        if (mine >= 0 && t->shape.size[mine] > 1)
-            offset += i % batch->size[d] * t->stride[mine];
-        i /= batch->size[d];
-    }
-    matrix.data = (char *)t->data + offset * (int64_t)tg_dtype_size(t->dtype);
-    matrix.shape = TG_SHAPE(t->shape.size[own], t->shape.size[own + 1]);
-    matrix.stride[0] = t->stride[own];
-    matrix.stride[1] = t->stride[own + 1];
-    return matrix;
 }
 
 static tg_tensor *matmul_forward(const tg_node *n)
@@ -49,13 +36,18 @@ static tg_tensor *matmul_forward(const tg_node *n)
     shape.size[shape.ndim++] = tg_size(a, -2);
     shape.size[shape.ndim++] = tg_size(b, -1);
     tg_tensor *c = tg_result(n, a->dtype, shape);
-    const int64_t count = tg_is_error(c) ? 0 : tg_shape_numel(&batch);
-    for (int64_t i = 0; i < count; i++) {
-        const tg_tensor a_i = matrix_of(a, &batch, i), b_i = matrix_of(b, &batch, i);
-        const tg_tensor c_i = matrix_of(c, &batch, i);
-        tg_multiply(&c_i, &a_i, &b_i, NULL);
-    }
+    if (!tg_is_error(c))
+        tg_multiply(c, a, b, NULL);
     return c;
+}
+
+/* (..., k) -> (rows, k) */
+static tg_tensor *rows_of(const char *at, tg_tensor *t)
+{
+    int64_t rows = 1;
+    for (int d = 0; d < t->shape.ndim - 1; d++)
+        rows *= t->shape.size[d];
+    return tg_view_at(at, tg_contiguous_at(at, t), TG_SHAPE(rows, tg_size(t, -1)));
 }
 
 static void matmul_backward(const tg_node *n, tg_tensor *g, tg_tensor **dx)
@@ -63,11 +55,16 @@ static void matmul_backward(const tg_node *n, tg_tensor *g, tg_tensor **dx)
     tg_tensor *a = n->in[0], *b = n->in[1];
     if (tg_needs_grad(n, 0))
         dx[0] = tg_matmul_at(n->at, g, tg_transpose_at(n->at, b, -2, -1));
-    if (tg_needs_grad(n, 1))
-        dx[1] = tg_matmul_at(n->at, tg_transpose_at(n->at, a, -2, -1), g);
+    if (!tg_needs_grad(n, 1))
+        return;
+    if (b->shape.ndim == 2 && a->shape.ndim > 2) { /* one product, not the sum of a batch of them */
+        a = rows_of(n->at, a);
+        g = rows_of(n->at, g);
+    }
+    dx[1] = tg_matmul_at(n->at, tg_transpose_at(n->at, a, -2, -1), g);
 }
 
-TG_DEFINE_OP(matmul, 2, TG_SAVES(0) | TG_SAVES(1));
+TG_DEFINE_OP(matmul, 2, 0, .reads = reads_other);
 
 tg_tensor *tg_matmul_at(const char *at, tg_tensor *a, tg_tensor *b)
 {
@@ -120,7 +117,7 @@ static void linear_backward(const tg_node *n, tg_tensor *g, tg_tensor **dx)
         dx[2] = g; /* the engine sums it over the rows */
 }
 
-TG_DEFINE_OP(linear, TG_VARIADIC, TG_SAVES(0) | TG_SAVES(1));
+TG_DEFINE_OP(linear, TG_VARIADIC, 0, .reads = reads_other);
 
 tg_tensor *tg_linear_at(const char *at, tg_tensor *x, tg_tensor *w, tg_tensor *b)
 {
@@ -131,10 +128,7 @@ tg_tensor *tg_linear_at(const char *at, tg_tensor *x, tg_tensor *w, tg_tensor *b
     if (x->shape.ndim == 2 || x->shape.ndim == 0)
         return tg_apply(at, &tg_op_linear, nin, (tg_tensor *[]){x, w, b}, NULL, 0);
     tg_shape shape = x->shape; /* (..., in) is (rows, in) on the way */
-    int64_t rows = 1;
-    for (int d = 0; d < shape.ndim - 1; d++)
-        rows *= shape.size[d];
-    x = tg_view_at(at, tg_contiguous_at(at, x), TG_SHAPE(rows, shape.size[shape.ndim - 1]));
+    x = rows_of(at, x);
     tg_tensor *y = tg_apply(at, &tg_op_linear, nin, (tg_tensor *[]){x, w, b}, NULL, 0);
     if (tg_is_error(y))
         return y;

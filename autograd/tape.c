@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "autograd/ops-internal.h"
+#include "tensor/parallel.h"
 
 /* The tape of a thread: nodes in the order of execution, and where each open step began. */
 static _Thread_local struct {
@@ -54,6 +55,8 @@ void tg_step_begin(void)
     void *mark = tape.mark;
     grow(&mark, sizeof *tape.mark, tape.depth, &tape.mark_capacity);
     tape.mark = mark;
+    if (tape.depth == 0)
+        tg_parallel_step_begin();
     tape.mark[tape.depth++] = tape.count;
     tg_arena_push();
 }
@@ -66,6 +69,8 @@ void tg_step_end(void)
     }
     tape.count = tape.mark[--tape.depth];
     tg_arena_pop();
+    if (tape.depth == 0)
+        tg_parallel_step_end();
 }
 
 /* ---- recording ------------------------------------------------------------------------------- */
@@ -131,7 +136,8 @@ static tg_tensor *run_forward(const tg_node *n)
  * are. */
 static bool is_plain(const tg_tensor *t, uint64_t step)
 {
-    return t && t->step == step && !t->rows && !(t->base && t->base->refresh);
+    return t && t->step == step && t->data && !t->rows &&
+           !(t->base && (t->base->refresh || !t->base->data));
 }
 
 static bool is_operand(const char *at, const tg_op *op, int i, const tg_tensor *x)
@@ -200,6 +206,40 @@ void tg_register_hook_at(const char *at, tg_tensor *x, tg_hook hook, void *conte
     x->hook_context = context;
 }
 
+/* ---- the memory of gradients ----------------------------------------------------------------- */
+
+/* What a rule makes has its memory until no gradient of the walk needs it: the gradient of a node
+ * until its rule has run, that of a leaf until it was added to ->grad. Then the memory serves the
+ * next rules. Gradients that a program has seen, in a hook or as a result of tg_grad, are kept. */
+
+static tg_tensor *owner_of(tg_tensor *g)
+{
+    return g->base ? g->base : g;
+}
+
+static void hold(tg_tensor *g)
+{
+    owner_of(g)->holders++;
+    if (g->rows)
+        hold(g->rows);
+}
+
+static void let_go(tg_tensor *g)
+{
+    tg_tensor *owner = owner_of(g);
+    if (g->rows)
+        let_go(g->rows);
+    if (--owner->holders == 0 && owner->is_temporary)
+        tg_arena_release(owner);
+}
+
+/* Held as long as the step lasts. */
+static tg_tensor *kept(tg_tensor *g)
+{
+    hold(g);
+    return g;
+}
+
 /* ---- gradients ------------------------------------------------------------------------------- */
 
 /* A leaf and its gradient, until that is complete. */
@@ -221,6 +261,12 @@ typedef struct walk {
     int64_t leaves, room;
 } walk;
 
+/* g was checked when a rule or a hook gave it. */
+static tg_tensor *dense(tg_tensor *g)
+{
+    return g->rows ? tg_to_dense(g) : g;
+}
+
 /* x + y, where x is NULL, another's memory or, as *is_own says, its own. */
 static tg_tensor *sum_of(const char *at, tg_tensor *x, tg_tensor *y, bool *is_own)
 {
@@ -234,10 +280,22 @@ static tg_tensor *sum_of(const char *at, tg_tensor *x, tg_tensor *y, bool *is_ow
     return tg_add_at(at, x, y);
 }
 
+/* The same where x is held: the sum is in its place. */
+static tg_tensor *held_sum(const char *at, tg_tensor *x, tg_tensor *y, bool *is_own)
+{
+    tg_tensor *sum = sum_of(at, x, y, is_own);
+    if (sum == x)
+        return x;
+    hold(sum);
+    if (x)
+        let_go(x);
+    return sum;
+}
+
 static void node_accumulate(int64_t i, tg_tensor *g)
 {
     bool is_own = tape.node[i].grad_is_sum;
-    g = sum_of(tape.node[i].at, tape.node[i].grad, tg_to_dense(g), &is_own);
+    g = held_sum(tape.node[i].at, tape.node[i].grad, dense(g), &is_own);
     tape.node[i].grad = g; /* an op that is recorded moves the array */
     tape.node[i].grad_is_sum = is_own;
 }
@@ -254,14 +312,27 @@ static void add_part(pending *p, tg_tensor *g)
             part[p->parts++] = p->g;
         p->part = part;
     }
+    hold(g);
     p->part[p->parts++] = g;
 }
 
 static tg_tensor *joined(pending *p)
 {
-    if (p->parts)
-        p->g = tg_sparse_sum(p->part, p->parts);
-    p->parts = 0;
+    if (p->parts == 0)
+        return p->g;
+    p->g = kept(tg_sparse_sum(p->part, p->parts));
+    while (p->parts > 0)
+        let_go(p->part[--p->parts]);
+    return p->g;
+}
+
+static tg_tensor *made_dense(pending *p)
+{
+    tg_tensor *g = joined(p);
+    if (g->rows) {
+        p->g = kept(dense(g));
+        let_go(g);
+    }
     return p->g;
 }
 
@@ -270,7 +341,7 @@ static void pending_accumulate(const char *at, pending *p, tg_tensor *g)
     if (p->g->rows && g->rows && tape.off)
         add_part(p, g);
     else
-        p->g = sum_of(at, tg_to_dense(joined(p)), tg_to_dense(g), &p->is_own);
+        p->g = held_sum(at, made_dense(p), dense(g), &p->is_own);
 }
 
 static bool is_wanted(const walk *w, const tg_tensor *leaf)
@@ -317,7 +388,7 @@ static void leaf_accumulate(walk *w, tg_tensor *leaf, tg_tensor *g)
         w->leaf = w->leaves ? memcpy(more, w->leaf, (size_t)w->leaves * sizeof *more) : more;
     }
     leaf->pending = w->leaves;
-    w->leaf[w->leaves++] = (pending){.leaf = leaf, .g = g};
+    w->leaf[w->leaves++] = (pending){.leaf = leaf, .g = kept(g)};
 }
 
 static void accumulate(walk *w, tg_tensor *x, tg_tensor *g)
@@ -331,13 +402,13 @@ static void accumulate(walk *w, tg_tensor *x, tg_tensor *g)
 /* What the hook of x makes of its gradient g. */
 static tg_tensor *through_hook(const walk *w, const tg_tensor *x, tg_tensor *g)
 {
-    tg_tensor *other = x->hook(x->hook_context, g);
+    tg_tensor *other = x->hook(x->hook_context, kept(g));
     if (!other || other == g)
         return g;
     if (!tg_usable(w->at, "hook", other))
         return tg_error_tensor();
     if (other->dtype == x->dtype && tg_shape_equal(&other->shape, &x->shape))
-        return x->node >= 0 ? tg_to_dense(other) : other;
+        return dense(other);
     return tg_misuse(w->at, "hook", "it gave %s %s; a gradient as %s %s expected",
                      tg_dtype_name(other->dtype), TG_TEXT(other->shape), tg_dtype_name(x->dtype),
                      TG_TEXT(x->shape));
@@ -346,8 +417,8 @@ static tg_tensor *through_hook(const walk *w, const tg_tensor *x, tg_tensor *g)
 /* Whether the rule reads operand i, or the result (i is nin). */
 static bool rule_reads(const tg_node *n, int i)
 {
-    if (n->op->saves & TG_SAVES_BY_ROW)
-        return tg_row_reads(n, i);
+    if (n->op->reads)
+        return n->op->reads(n, i);
     if (n->op->saves == 0)
         return true;
     if (i == n->nin)
@@ -408,12 +479,16 @@ static void node_backward(walk *w, tg_node *n, tg_tensor *g)
     n->needs = needs;
     if (!is_useful || !is_unchanged(n))
         return;
-    n->op->backward(n, g, dx);
+    const tg_tensor *latest = tg_arena_latest();
+    const int64_t nodes = tape.count;
+    (tape.off && n->op->fused ? n->op->fused : n->op->backward)(n, g, dx);
     for (int i = 0; i < n->nin; i++) {
         tg_tensor *d = tg_needs_grad(n, i) ? checked_gradient(n, i, dx[i]) : NULL;
         if (d && !tg_is_error(d))
             accumulate(w, n->in[i], d);
     }
+    if (tape.off && tape.count == nodes) /* else the tape refers to them */
+        tg_arena_release_after(latest);
 }
 
 /* The gradient of the result of node i is complete. */
@@ -426,23 +501,26 @@ static void visit_node(walk *w, int64_t i, tg_tensor *g)
         return;
     for (int k = 0; k < w->inputs; k++)
         if (w->input[k]->node == i)
-            w->grad[k] = g;
-    if (n.out->retains_grad && !w->input)
+            w->grad[k] = kept(g);
+    if (n.out->retains_grad && !w->input) {
+        hold(g); /* the rule is yet to read it */
         tg_grad_accumulate(n.out, g);
+        let_go(g);
+    }
     node_backward(w, &n, g);
 }
 
 static void visit_leaf(walk *w, tg_tensor *leaf, tg_tensor *g)
 {
     if (leaf->hook)
-        g = through_hook(w, leaf, g);
+        g = through_hook(w, leaf, dense(g));
     if (tg_is_error(g))
         return;
     if (!w->input)
         tg_grad_accumulate(leaf, g);
     for (int k = 0; k < w->inputs; k++)
         if (w->input[k] == leaf)
-            w->grad[k] = tg_to_dense(g);
+            w->grad[k] = kept(dense(g));
 }
 
 static void walk_back(walk *w, tg_tensor *output, tg_tensor *g)
@@ -452,11 +530,15 @@ static void walk_back(walk *w, tg_tensor *output, tg_tensor *g)
         g = tape.node[i].grad;
         tape.node[i].grad = NULL;
         tape.node[i].grad_is_sum = false;
-        if (g)
+        if (g) {
             visit_node(w, i, g);
+            let_go(g);
+        }
     }
-    for (int64_t i = 0; i < w->leaves; i++)
+    for (int64_t i = 0; i < w->leaves; i++) {
         visit_leaf(w, w->leaf[i].leaf, joined(&w->leaf[i]));
+        let_go(w->leaf[i].g);
+    }
 }
 
 /* Gradients that wait at nodes for a walk in whose hook or rule another one begins. */

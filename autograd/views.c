@@ -72,7 +72,9 @@ static tg_tensor *view_forward(const tg_node *n)
     const tg_tensor *x = n->in[0];
     tg_shape shape = *(const tg_shape *)n->attr;
     int64_t stride[TG_MAX_DIMS];
-    if (shape.ndim > TG_MAX_DIMS || !complete(x, &shape))
+    if (shape.ndim > TG_MAX_DIMS)
+        return tg_reject(n, "%d dimensions; at most %d expected", shape.ndim, TG_MAX_DIMS);
+    if (!complete(x, &shape))
         return tg_reject(n, "%s as %s: the same number of elements expected", TG_TEXT(x->shape),
                          TG_TEXT(shape));
     if (!tg_shape_is_valid(n->at, n->op->name, &shape))
@@ -100,6 +102,7 @@ tg_tensor *tg_view_at(const char *at, tg_tensor *x, tg_shape shape)
 
 tg_tensor *tg_reshape_at(const char *at, tg_tensor *x, tg_shape shape)
 {
+    TG_FUNCTION("reshape");
     if (!tg_usable(at, "reshape", x))
         return tg_error_tensor();
     tg_shape whole = shape;
@@ -146,6 +149,7 @@ TG_DEFINE_OP(permute, 1, TG_SAVES_NOTHING);
 
 tg_tensor *tg_permute_at(const char *at, tg_tensor *x, tg_shape dims)
 {
+    TG_FUNCTION("permute");
     if (!tg_usable(at, "permute", x))
         return tg_error_tensor();
     permute_attr p = {.ndim = x->shape.ndim};
@@ -162,6 +166,35 @@ tg_tensor *tg_permute_at(const char *at, tg_tensor *x, tg_shape dims)
     return tg_apply(at, &tg_op_permute, 1, &x, &p, sizeof p);
 }
 
+tg_tensor *tg_in_order(const char *at, tg_tensor *x, const tg_shape *order, bool back)
+{
+    tg_shape dims = *order;
+    if (order->ndim == 0 || tg_is_error(x))
+        return x;
+    for (int d = 0; d < order->ndim && back; d++)
+        dims.size[order->size[d]] = d;
+    return tg_permute_at(at, x, dims);
+}
+
+tg_tensor *tg_dense(const char *at, tg_tensor *x, tg_shape *order)
+{
+    *order = (tg_shape){.ndim = 0};
+    if (tg_is_contiguous(x))
+        return x;
+    order->ndim = x->shape.ndim; /* from the widest stride to the narrowest */
+    for (int d = 0; d < order->ndim; d++) {
+        int to = d;
+        for (; to > 0 && x->stride[order->size[to - 1]] < x->stride[d]; to--)
+            order->size[to] = order->size[to - 1];
+        order->size[to] = d;
+    }
+    tg_tensor *y = tg_in_order(at, x, order, false);
+    if (tg_is_contiguous(y))
+        return y;
+    order->ndim = 0;
+    return tg_contiguous_at(at, x);
+}
+
 /* A dimension as tg_dimension gives it; a tensor () takes 0 and -1, as one of shape (1) does. */
 static int dimension_of(const tg_shape *shape, int dim)
 {
@@ -170,6 +203,7 @@ static int dimension_of(const tg_shape *shape, int dim)
 
 tg_tensor *tg_transpose_at(const char *at, tg_tensor *x, int dim0, int dim1)
 {
+    TG_FUNCTION("transpose");
     if (!tg_usable(at, "transpose", x))
         return tg_error_tensor();
     const int a = dimension_of(&x->shape, dim0), b = dimension_of(&x->shape, dim1);
@@ -184,6 +218,7 @@ tg_tensor *tg_transpose_at(const char *at, tg_tensor *x, int dim0, int dim1)
 
 tg_tensor *tg_t_at(const char *at, tg_tensor *x)
 {
+    TG_FUNCTION("t");
     if (!tg_usable(at, "t", x))
         return tg_error_tensor();
     if (x->shape.ndim > 2)
@@ -193,6 +228,7 @@ tg_tensor *tg_t_at(const char *at, tg_tensor *x)
 
 tg_tensor *tg_squeeze_at(const char *at, tg_tensor *x, int dim)
 {
+    TG_FUNCTION("squeeze");
     if (!tg_usable(at, "squeeze", x))
         return tg_error_tensor();
     const int dropped = dimension_of(&x->shape, dim);
@@ -207,6 +243,7 @@ tg_tensor *tg_squeeze_at(const char *at, tg_tensor *x, int dim)
 
 tg_tensor *tg_unsqueeze_at(const char *at, tg_tensor *x, int dim)
 {
+    TG_FUNCTION("unsqueeze");
     if (!tg_usable(at, "unsqueeze", x))
         return tg_error_tensor();
     permute_attr p = {.ndim = x->shape.ndim + 1};
@@ -226,17 +263,24 @@ typedef struct narrow_attr {
     int64_t start, length;
 } narrow_attr;
 
+/* Where the elements begin in a dimension of `size`, counted from its start. */
+static int64_t narrow_start(const narrow_attr *a, int64_t size)
+{
+    return a->start < 0 ? a->start + size : a->start;
+}
+
 static tg_tensor *narrow_forward(const tg_node *n)
 {
     const tg_tensor *x = n->in[0];
     const narrow_attr *a = n->attr;
     const int dim = tg_dimension(&x->shape, a->dim);
-    if (dim < 0 || a->start < 0 || a->length < 0 || a->start > x->shape.size[dim] - a->length)
+    const int64_t size = dim < 0 ? 0 : x->shape.size[dim], start = narrow_start(a, size);
+    if (dim < 0 || start < 0 || a->length < 0 || start > size - a->length)
         return tg_reject(n, "%lld elements from %lld on in dimension %d of %s",
                          (long long)a->length, (long long)a->start, a->dim, TG_TEXT(x->shape));
     tg_tensor *y = tg_tensor_alias(x);
     y->shape.size[dim] = a->length;
-    y->data = (char *)x->data + a->start * x->stride[dim] * (int64_t)tg_dtype_size(x->dtype);
+    y->data = (char *)x->data + start * x->stride[dim] * (int64_t)tg_dtype_size(x->dtype);
     return y;
 }
 
@@ -244,7 +288,8 @@ static void narrow_backward(const tg_node *n, tg_tensor *g, tg_tensor **dx)
 {
     const narrow_attr *a = n->attr;
     const tg_shape *shape = &n->in[0]->shape;
-    dx[0] = tg_pad_at(n->at, g, a->dim, a->start, shape->size[tg_dimension(shape, a->dim)]);
+    const int64_t size = shape->size[tg_dimension(shape, a->dim)];
+    dx[0] = tg_pad_at(n->at, g, a->dim, narrow_start(a, size), size);
 }
 
 TG_DEFINE_OP(narrow, 1, TG_SAVES_NOTHING);
@@ -257,6 +302,7 @@ tg_tensor *tg_narrow_at(const char *at, tg_tensor *x, int dim, int64_t start, in
 
 tg_tensor *tg_select_at(const char *at, tg_tensor *x, int dim, int64_t index)
 {
+    TG_FUNCTION("select");
     if (!tg_usable(at, "select", x))
         return tg_error_tensor();
     const int d = tg_dimension(&x->shape, dim);

@@ -5,6 +5,7 @@
  *     run-bench train [--threads N] [--optimizer adam|adam-dense|sparse-adam] [--batch-size N]
  *     run-bench score                        one number each, for compare.sh
  *     run-bench count WORK                   a fixed piece of work, for instructions.sh
+ *     run-bench ops                          single ops, as ops.py asks for them
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -55,7 +56,7 @@ static int usage(void)
     for (int i = 0; i < SECTIONS; i++)
         fprintf(stderr, " %s", sections[i].name);
     fputs("\n       run-bench train [--threads N] [--optimizer NAME] [--batch-size N]\n"
-          "       run-bench score\n       run-bench count WORK\n", stderr);
+          "       run-bench score\n       run-bench count WORK\n       run-bench ops\n", stderr);
     return 2;
 }
 
@@ -90,6 +91,8 @@ int main(int argc, char **argv)
         return train_command(argc, argv) == 0 ? 0 : usage();
     if (strcmp(word, "score") == 0)
         return score_command();
+    if (strcmp(word, "ops") == 0)
+        return ops_command();
     if (strcmp(word, "count") == 0)
         return argc == 3 && count_work(argv[2]) ? 0 : usage();
     return run_sections(argc - 1, argv + 1);

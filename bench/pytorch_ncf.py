@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
 """The training job of bench/bench.c in PyTorch: the tutorial's NCF at the size of MovieLens 1M.
 
-    python3 bench/pytorch_ncf.py [--threads N] [--optimizer adam|sparse-adam] [--batch-size N] [--score]
+    pytorch_ncf.py [--threads N] [--optimizer adam|sparse-adam] [--fused] [--batch-size N] [--score]
 
-Prints samples per second of the whole step: batch, forward, backward, update; or pairs per second of
-scoring without gradients, 4096 at a time.
+Prints samples per second of the whole step: batch, forward, backward, update; or pairs per second
+of scoring without gradients, 4096 at a time.
 """
 import argparse
 import os
@@ -50,13 +50,14 @@ class NCF(nn.Module):
         return self.predict_layer(self.dropout(x)).view(-1)
 
 
-def optimisers(model, sparse):
+def optimisers(model, sparse, **fused):
     if not sparse:
-        return [torch.optim.Adam(model.parameters(), lr=LR)]
+        return [torch.optim.Adam(model.parameters(), lr=LR, **fused)]
     split = {True: [], False: []}
     for name, p in model.named_parameters():
         split["_emb" in name].append(p)
-    return [torch.optim.SparseAdam(split[True], lr=LR), torch.optim.Adam(split[False], lr=LR)]
+    return [torch.optim.SparseAdam(split[True], lr=LR),
+            torch.optim.Adam(split[False], lr=LR, **fused)]
 
 
 def score_rate(model, user, item, seconds):
@@ -74,6 +75,7 @@ def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--optimizer", default="adam", choices=("adam", "sparse-adam"))
+    parser.add_argument("--fused", action="store_true", help="Adam(fused=True)")
     parser.add_argument("--score", action="store_true")
     parser.add_argument("--batch-size", type=int, default=256)
     parser.add_argument("--seconds", type=float, default=3)
@@ -88,7 +90,7 @@ def main():
     if args.score:
         print(f"pytorch score: {score_rate(model, user, item, args.seconds):.0f} pairs/s")
         return
-    steps = optimisers(model, sparse)
+    steps = optimisers(model, sparse, **({"fused": True} if args.fused else {}))
     order = torch.randperm(RATINGS)
     samples, warm, start = 0, False, time.perf_counter()
     at = 0

@@ -19,4 +19,7 @@ void bench_reading(void);
 int train_command(int argc, char **argv);
 int score_command(void);
 
+/* Answers bench/ops.py. */
+int ops_command(void); /* ops.c */
+
 #endif

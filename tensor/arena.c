@@ -24,12 +24,32 @@
 #define CHUNK 512    /* headers asked for at a time */
 #define RESERVE 4096 /* free headers beyond which no more are asked for */
 #define THREAD_BIT 40
+#define LARGE ((size_t)1 << 20) /* bytes from which on a tensor has memory of its own */
+#define REUSED 4096             /* bytes from which on what is released is used again */
+#define BINS 64
 
 typedef struct block {
     struct block *next;
     size_t size;
     unsigned char *data;
 } block;
+
+/* Memory of a large tensor. It outlives the step, for the next tensor of about that size, and can
+ * change hands with memory of the caller's. */
+typedef struct tg_large large;
+struct tg_large {
+    large *next;
+    void *data;
+    size_t size;
+    int64_t depth;    /* of the step that uses it; 0: free */
+    uint64_t release; /* the latest one is the warmest in the caches */
+};
+
+/* Released memory of a block, until its step ends; it stands in that memory. */
+typedef struct hole {
+    struct hole *next;
+    size_t size;
+} hole;
 
 typedef struct header {
     tg_tensor tensor; /* first, so that a tensor's address is its header's */
@@ -58,6 +78,11 @@ typedef struct arena {
     block *blocks, *at;
     size_t used; /* bytes of `at` */
     chunk *chunks;
+    large *larges;
+    size_t large_bytes, large_used;
+    uint64_t releases;
+    hole *holes[BINS];   /* by size */
+    int64_t holes_depth; /* of the step whose they are; 0: none */
     list free;
     step *steps; /* steps[0] is the thread's own, for what is made outside any step */
     int64_t depth, capacity;
@@ -81,6 +106,23 @@ static void release_adopted(step *s)
     }
 }
 
+/* Give free memory of large tensors back. */
+static void larges_free(void)
+{
+    for (large **link = &local.larges; *link;) {
+        large *l = *link;
+        if (l->depth > 0) {
+            link = &l->next;
+            continue;
+        }
+        *link = l->next;
+        local.large_bytes -= l->size;
+        UNPOISON(l->data, l->size);
+        free(l->data);
+        free(l);
+    }
+}
+
 static void arena_release(void *unused)
 {
     (void)unused;
@@ -92,6 +134,9 @@ static void arena_release(void *unused)
         free(b->data);
         free(b);
     }
+    for (large *l = local.larges; l; l = l->next)
+        l->depth = 0;
+    larges_free();
     for (chunk *c = local.chunks, *next; c; c = next) {
         next = c->next;
         free(c);
@@ -149,10 +194,31 @@ static void list_append(list *l, const list *more)
     l->count += more->count;
 }
 
+static void large_release(large *l)
+{
+    l->depth = 0;
+    l->release = ++local.releases;
+    local.large_used -= l->size;
+    POISON(l->data, l->size);
+}
+
+/* Forget the holes in memory of the step that ends. */
+static void holes_clear(void)
+{
+    memset(local.holes, 0, sizeof local.holes);
+    local.holes_depth = 0;
+}
+
 void tg_arena_pop(void)
 {
+    const int64_t depth = local.depth;
     step *s = &local.steps[--local.depth];
     release_adopted(s);
+    for (large *l = local.larges; l; l = l->next)
+        if (l->depth == depth)
+            large_release(l);
+    if (local.holes_depth == depth)
+        holes_clear();
     list_append(&local.free, &s->headers);
     for (block *b = s->at ? s->at : local.blocks; b; b = b->next) {
         const size_t from = b == s->at ? s->used : 0;
@@ -189,8 +255,15 @@ bool tg_is_foreign(const tg_tensor *t)
     return t->step != 0 && t->step >> THREAD_BIT != local.last_id >> THREAD_BIT;
 }
 
+bool tg_is_released(const tg_tensor *t)
+{
+    return !t->data || (t->base && !t->base->data);
+}
+
 bool tg_is_stale(const tg_tensor *t)
 {
+    if (tg_is_released(t))
+        return true;
     if (t->step == 0)
         return false;
     for (int64_t i = local.depth - 1; i >= 0; i--)
@@ -225,11 +298,9 @@ static block *block_insert(block *before, size_t bytes)
     return b;
 }
 
-void *tg_arena_alloc(size_t bytes)
+/* Where a step is open: tg_arena_alloc of an addressable number of bytes. */
+static void *take(size_t bytes)
 {
-    arena_start();
-    if (bytes >= ADDRESSABLE)
-        return NULL;
     const size_t align = bytes >= TG_LINE ? TG_LINE : 16; /* powers of two */
     size_t from = (local.used + align - 1) & ~(align - 1);
     if (!local.at || from + bytes > local.at->size) {
@@ -246,6 +317,12 @@ void *tg_arena_alloc(size_t bytes)
     return local.at->data + from;
 }
 
+void *tg_arena_alloc(size_t bytes)
+{
+    arena_start();
+    return bytes < ADDRESSABLE ? take(bytes) : NULL;
+}
+
 void *tg_step_memory(size_t bytes)
 {
     void *memory = tg_arena_alloc(bytes);
@@ -253,6 +330,148 @@ void *tg_step_memory(size_t bytes)
         tg_out_of_memory(bytes);
     return memory;
 }
+
+/* ---- memory of tensors ----------------------------------------------------------------------- */
+
+static large *large_new(size_t bytes)
+{
+    if (local.large_bytes - local.large_used > local.large_used + bytes)
+        larges_free(); /* sizes have changed */
+    large *l = malloc(sizeof *l);
+    void *data = tg_memory(bytes);
+    if (!data) {
+        larges_free();
+        data = tg_memory(bytes);
+    }
+    if (!l || !data) {
+        free(l);
+        free(data);
+        return NULL;
+    }
+    *l = (large){.next = local.larges, .data = data, .size = bytes};
+    local.large_bytes += bytes;
+    return local.larges = l;
+}
+
+static large *large_find(size_t bytes)
+{
+    large *found = NULL;
+    for (large *l = local.larges; l; l = l->next)
+        if (l->depth == 0 && l->size >= bytes && l->size - bytes <= bytes / 8 &&
+            (!found || l->release > found->release))
+            found = l;
+    return found ? found : large_new(bytes);
+}
+
+static size_t in_lines(size_t bytes)
+{
+    return (bytes + TG_LINE - 1) & ~(TG_LINE - 1);
+}
+
+static hole **bin_of(size_t size)
+{
+    return &local.holes[size / TG_LINE % BINS];
+}
+
+/* A hole of the current step of just that size. */
+static void *hole_take(size_t size)
+{
+    if (local.holes_depth != local.depth)
+        return NULL;
+    for (hole **link = bin_of(size); *link; link = &(*link)->next)
+        if ((*link)->size == size) {
+            void *data = *link;
+            *link = (*link)->next;
+            UNPOISON(data, size);
+            return data;
+        }
+    return NULL;
+}
+
+static void hole_add(void *data, size_t size)
+{
+    if (local.holes_depth != local.depth)
+        holes_clear();
+    local.holes_depth = local.depth;
+    hole **bin = bin_of(size);
+    *(hole *)data = (hole){*bin, size};
+    *bin = data;
+    POISON((char *)data + sizeof(hole), size - sizeof(hole));
+}
+
+static bool large_data(tg_tensor *t, size_t bytes)
+{
+    t->large = bytes < ADDRESSABLE ? large_find(bytes) : NULL;
+    if (!t->large)
+        return false;
+    t->large->depth = local.depth;
+    local.large_used += t->large->size;
+    UNPOISON(t->large->data, t->large->size);
+    t->data = t->large->data;
+    return true;
+}
+
+bool tg_arena_data(tg_tensor *t, size_t bytes)
+{
+    if (bytes < REUSED)
+        return (t->data = take(bytes));
+    if (bytes >= LARGE)
+        return large_data(t, bytes);
+    t->data = hole_take(in_lines(bytes));
+    return t->data || (t->data = take(in_lines(bytes)));
+}
+
+static void data_release(tg_tensor *t)
+{
+    const size_t bytes = (size_t)t->capacity * tg_dtype_size(t->dtype);
+    if (t->large)
+        large_release(t->large);
+    else if (bytes >= REUSED)
+        hole_add(t->data, in_lines(bytes));
+    t->data = NULL;
+    t->large = NULL;
+}
+
+void tg_arena_release(tg_tensor *t)
+{
+    if (t->data && t->step == local.steps[local.depth - 1].id)
+        data_release(t);
+}
+
+void tg_arena_release_after(const tg_tensor *latest)
+{
+    const header *from = (const header *)(const void *)latest;
+    header *h = from ? from->next : local.steps[local.depth - 1].headers.first;
+    for (; h; h = h->next) {
+        tg_tensor *t = &h->tensor;
+        t->is_temporary = !t->base;
+        if (t->is_temporary && t->holders == 0 && t->data)
+            data_release(t);
+    }
+}
+
+bool tg_arena_exchange(tg_tensor *t, tg_tensor *from)
+{
+    large *l = from->large;
+    if (!l || t->step != 0)
+        return false;
+    const size_t more = l->size - (size_t)t->capacity * tg_dtype_size(t->dtype);
+    l->size -= more;
+    local.large_bytes -= more;
+    local.large_used -= more;
+    l->data = t->data;
+    t->data = from->data;
+    from->data = l->data;
+    return true;
+}
+
+tg_tensor *tg_arena_latest(void)
+{
+    header *last = local.steps[local.depth - 1].headers.last;
+    return last ? &last->tensor : NULL;
+}
+
+/* ---- headers --------------------------------------------------------------------------------- */
 
 /* Headers are taken from the front of the free list and given back at its end. As many as the step
  * has taken stay free, up to RESERVE, so that a released header can be recognised for a while. */
@@ -285,6 +504,9 @@ static void blank(tg_tensor *t)
     t->pending = 0;
     t->dense_buffer = t->sparse_buffer = NULL;
     t->capacity = 0;
+    t->large = NULL;
+    t->holders = 0;
+    t->is_temporary = false;
 }
 
 tg_tensor *tg_arena_header(void)

@@ -14,18 +14,46 @@
 /* The kernels for f32 or f64. */
 const tg_type_kernels *tg_kernels_of(tg_dtype dtype);
 
-/* out = kernel(in[0], ..., in[nin - 1]), element by element. out is contiguous; each input has its
- * dtype and broadcasts to its shape. An input may be out itself. */
+/* ---- maps: maps.c ---------------------------------------------------------------------------- */
+
+/* out = kernel(in[0], ..., in[nin - 1]), element by element. out is contiguous; each input
+ * broadcasts to its shape. An input may be out itself. */
 void tg_map(tg_map_kernel kernel, const tg_tensor *out, int nin, const tg_tensor *const in[]);
 
-/* c = start + a b for matrices of any strides; c is contiguous. start is NULL, or (n). A sum over
- * many rows, as of a transposed a, is made of two halves (compute.c). */
+/* ---- products: multiply.c; sums: compute.c --------------------------------------------------- */
+
+/* c = start + a b: (..., m, n) = (n) + (..., m, k) (..., k, n), the ... broadcast, of any strides;
+ * c is contiguous. start may be NULL. A sum over many rows, as of a transposed a, is made of two
+ * halves (multiply.c). */
 void tg_multiply(const tg_tensor *c, const tg_tensor *a, const tg_tensor *b,
                  const tg_tensor *start);
 
-/* out (outer, inner) = sum over the middle of x (outer, count, inner), both contiguous. */
-void tg_sum_middle(tg_dtype dtype, int64_t outer, int64_t count, int64_t inner, void *out,
-                   const void *x);
+/* ---- along one dimension: rows.c ------------------------------------------------------------- */
+
+/* A contiguous array (outer, count, inner), whose rows run along the middle. */
+typedef struct tg_rows {
+    int64_t outer, count, inner;
+} tg_rows;
+
+/* An array, and bytes: from one outer index to the next, 0 if all have the same; of an element. */
+typedef struct tg_row_operand {
+    void *data;
+    int64_t step, size;
+} tg_row_operand;
+
+/* out = the kernel of the operands, on all rows. */
+void tg_along_rows(tg_row_kernel kernel, tg_rows rows, tg_row_operand out, int nin,
+                   const tg_row_operand *in);
+
+/* out (outer, inner) = sums of the rows of x. */
+void tg_sum_middle(tg_dtype dtype, tg_rows rows, void *out, const void *x);
+
+/* The sum of `count` elements. */
+double tg_total(tg_dtype dtype, int64_t count, const void *x);
+
+/* y; and dx, dweight, dbias, of which the last two may be NULL. */
+void tg_norm_rows(tg_dtype dtype, const tg_norm *t);
+void tg_norm_gradients(tg_dtype dtype, const tg_norm *t);
 
 /* ---- dropout: each element is zero with probability threshold / 65536 (0 to 65536) ----------- */
 

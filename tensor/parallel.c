@@ -4,10 +4,12 @@
 #include <sched.h>
 #include <stdatomic.h>
 #include <stdio.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "tensor/kernels/kernels.h"
 #include "tensor/tensor-internal.h"
+#include "tensor/thread_tuner.h"
 
 #define MAX_THREADS 256
 #define SPIN 2000 /* looks for a job before a worker sleeps: some tens of microseconds */
@@ -38,6 +40,11 @@ static struct {
     atomic_int sleepers;
     int workers; /* started so far */
     int wanted;  /* threads that work on a job, the caller's included */
+    /* Where the number adapts: */
+    bool adapts;
+    tg_thread_tuner tuner;
+    atomic_int in_step;     /* threads that work on a job in a step */
+    _Atomic(int64_t) work;  /* of steps since the tuner was told: in loops' grains */
 } pool = {.owner = PTHREAD_MUTEX_INITIALIZER,
           .lock = PTHREAD_MUTEX_INITIALIZER,
           .wake = PTHREAD_COND_INITIALIZER,
@@ -65,15 +72,57 @@ static int physical_cores(void)
 
 void tg_set_num_threads(int threads)
 {
+    pool.adapts = threads < 1;
     if (threads < 1)
         threads = physical_cores();
     pool.wanted = (int)tg_min(threads < 1 ? 1 : threads, MAX_THREADS);
+    pool.tuner = (tg_thread_tuner){.most = pool.wanted, .base = pool.wanted, .now = pool.wanted};
+    atomic_store(&pool.in_step, pool.wanted);
 }
 
 int tg_num_threads(void)
 {
     return pool.wanted;
 }
+
+/* ---- the number adapts ----------------------------------------------------------------------- */
+
+static _Thread_local double step_began;
+
+static double seconds_now(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+}
+
+void tg_parallel_step_begin(void)
+{
+    if (pool.adapts && pool.wanted > 1)
+        step_began = seconds_now();
+}
+
+void tg_parallel_step_end(void)
+{
+    /* Not where the step is part of a loop itself. */
+    if (!pool.adapts || pool.wanted == 1 || pthread_mutex_trylock(&pool.owner) != 0)
+        return;
+    const int64_t work = atomic_exchange(&pool.work, 0);
+    const double seconds = seconds_now() - step_began;
+    atomic_store(&pool.in_step, tg_thread_tuner_next(&pool.tuner, seconds, (double)work));
+    pthread_mutex_unlock(&pool.owner);
+}
+
+/* Threads for a loop of so many grains. */
+static int threads_for(int64_t grains)
+{
+    if (!pool.adapts || !tg_arena_in_step())
+        return pool.wanted;
+    atomic_fetch_add_explicit(&pool.work, grains, memory_order_relaxed);
+    return atomic_load_explicit(&pool.in_step, memory_order_relaxed);
+}
+
+/* ---- loops ----------------------------------------------------------------------------------- */
 
 /* Take ranges of job `number` from an end, FRONT or BACK, until there are none. */
 static void work(uint64_t number, uint64_t end)
@@ -150,12 +199,13 @@ void tg_parallel_for(int64_t count, int64_t grain,
     if (count <= 0)
         return;
     /* Whoever comes while the pool is busy works alone: a body, or another thread. */
-    if (count < 2 * grain || pool.wanted == 1 || pthread_mutex_trylock(&pool.owner) != 0) {
+    const int wanted = count < 2 * grain || pool.wanted == 1 ? 1 : threads_for(count / grain);
+    if (wanted == 1 || pthread_mutex_trylock(&pool.owner) != 0) {
         body(context, 0, count);
         return;
     }
     start_workers();
-    const int64_t threads = tg_min(pool.wanted, pool.workers + 1);
+    const int64_t threads = tg_min(wanted, pool.workers + 1);
     const int64_t most = tg_min(threads, count / grain), share = (count + most - 1) / most;
     const int64_t ranges = (count + share - 1) / share;
     const uint64_t number = (NUMBER(atomic_load(&pool.ticket)) + 1) & UINT32_MAX;

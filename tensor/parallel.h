@@ -9,10 +9,17 @@
 
 #include <stdint.h>
 
-/* How many threads work on a loop, the caller's included: 1 until set. Values below 1 mean the
- * number of physical cores. Call it while no loop runs. */
+/* How many threads work on a loop, the caller's included: 1 until set. Values below 1 mean at most
+ * one a physical core: loops outside of steps take them all, those in steps as many as steps are
+ * fastest with, by trial now and then (thread_tuner.h). Call it while no loop runs. */
 void tg_set_num_threads(int threads);
+
+/* The most that may work on a loop. */
 int tg_num_threads(void);
+
+/* A step, not inside another one, begins and ends: for the trials. */
+void tg_parallel_step_begin(void);
+void tg_parallel_step_end(void);
 
 /* Call body(context, begin, end) for ranges that cover [0, count): one a thread, of equal length, but
  * no more than leave each `grain` indices. Returns when all are done. Called from inside a body it

@@ -1,7 +1,6 @@
-#include <string.h>
+#include "tensor/strided-internal.h"
 
 #include "tensor/parallel.h"
-#include "tensor/tensor-internal.h"
 
 int64_t tg_element_offset(const tg_tensor *t, int64_t i)
 {
@@ -13,111 +12,155 @@ int64_t tg_element_offset(const tg_tensor *t, int64_t i)
     return offset;
 }
 
-/* One row: n elements at strides dst_stride and src_stride. */
-static void copy_row(int64_t n, size_t size, char *dst, int64_t dst_stride, const char *src,
-                     int64_t src_stride)
+/* ---- dimensions ------------------------------------------------------------------------------ */
+
+/* Whether a is to be an outer dimension of b, as far as the operands tell. */
+static bool is_outer(int operands, const tg_loop_dim *a, const tg_loop_dim *b)
 {
-    if (dst_stride == 1 && src_stride == 1) {
-        memcpy(dst, src, (size_t)n * size);
-    } else if (size == 4) {
-        for (int64_t i = 0; i < n; i++)
-            ((uint32_t *)(void *)dst)[i * dst_stride] =
-                ((const uint32_t *)(const void *)src)[i * src_stride];
-    } else {
-        for (int64_t i = 0; i < n; i++)
-            ((uint64_t *)(void *)dst)[i * dst_stride] =
-                ((const uint64_t *)(const void *)src)[i * src_stride];
-    }
+    for (int i = 0; i < operands; i++)
+        if (a->stride[i] != b->stride[i] && a->stride[i] != 0 && b->stride[i] != 0)
+            return a->stride[i] > b->stride[i];
+    return false;
 }
 
-/* The shape with neighbouring dimensions joined wherever both tensors run through them with one
- * stride, and without those of size 1. */
-typedef struct walk {
-    const tg_tensor *to, *from;
-    int ndim;
-    int64_t size[TG_MAX_DIMS], dst[TG_MAX_DIMS], src[TG_MAX_DIMS];
-} walk;
-
-static walk walk_of(const tg_tensor *dst, const tg_tensor *src)
+static void insert(tg_loop *l, const tg_loop_dim *dim)
 {
-    walk w = {dst, src, .ndim = 0};
-    for (int d = 0; d < dst->shape.ndim; d++) {
-        const int64_t size = dst->shape.size[d];
-        if (size == 1)
+    int place = l->ndim++;
+    for (; place > 0 && is_outer(l->operands, dim, &l->dim[place - 1]); place--)
+        l->dim[place] = l->dim[place - 1];
+    l->dim[place] = *dim;
+}
+
+static void join_neighbours(tg_loop *l)
+{
+    int last = 0;
+    for (int d = 1; d < l->ndim; d++) {
+        const tg_loop_dim *inner = &l->dim[d];
+        bool joins = true;
+        for (int i = 0; i < l->operands && joins; i++)
+            joins = l->dim[last].stride[i] == inner->size * inner->stride[i];
+        const int64_t outer = joins ? l->dim[last].size : 1;
+        last += !joins;
+        l->dim[last] = *inner;
+        l->dim[last].size *= outer;
+    }
+    l->ndim = last + 1;
+}
+
+/* Where an operand has a smaller stride in another dimension than in the inner one, make that the
+ * rows of the blocks, and go through them first. */
+static void choose_rows(tg_loop *l)
+{
+    const int last = l->ndim - 1;
+    l->inner = last;
+    l->rows = last - 1;
+    for (int i = 0; i < l->operands && l->inner == last; i++) {
+        int best = last;
+        for (int d = last - 1; d >= 0; d--)
+            if (l->dim[d].stride[i] != 0 && l->dim[d].stride[i] < l->dim[best].stride[i])
+                best = d;
+        if (best == last)
             continue;
-        const int last = w.ndim - 1;
-        if (last >= 0 && w.dst[last] == size * dst->stride[d] &&
-            w.src[last] == size * src->stride[d]) {
-            w.size[last] *= size;
-            w.dst[last] = dst->stride[d];
-            w.src[last] = src->stride[d];
-        } else {
-            w.size[w.ndim] = size;
-            w.dst[w.ndim] = dst->stride[d];
-            w.src[w.ndim++] = src->stride[d];
+        const tg_loop_dim rows = l->dim[best];
+        for (int d = best; d < last; d++)
+            l->dim[d] = l->dim[d + 1];
+        l->dim[last] = rows;
+        l->rows = last;
+        l->inner = last - 1;
+    }
+}
+
+void tg_loop_init(tg_loop *l, const tg_shape *shape, int operands, const tg_tensor *const operand[])
+{
+    static const tg_loop_dim one = {.size = 1, .step = 1};
+    l->operands = operands;
+    l->ndim = 0;
+    l->is_empty = false;
+    for (int d = 0; d < shape->ndim; d++) {
+        tg_loop_dim dim = {shape->size[d], 1, {0}};
+        l->is_empty = l->is_empty || dim.size == 0;
+        if (dim.size == 1)
+            continue;
+        for (int i = 0; i < operands; i++) {
+            const tg_tensor *t = operand[i];
+            const int own = d - (shape->ndim - t->shape.ndim);
+            if (own >= 0 && t->shape.size[own] != 1)
+                dim.stride[i] = t->stride[own] * (int64_t)tg_dtype_size(t->dtype);
         }
+        insert(l, &dim);
     }
-    if (w.ndim == 0)
-        w = (walk){dst, src, 1, {1}, {1}, {1}};
-    return w;
-}
-
-/* Elements begin .. end of a row at the offsets to and from. */
-static void copy_part(const walk *w, int64_t to, int64_t from, int64_t begin, int64_t end)
-{
-    const int inner = w->ndim - 1;
-    const int64_t size = (int64_t)tg_dtype_size(w->to->dtype);
-    to += begin * w->dst[inner];
-    from += begin * w->src[inner];
-    if (w->to->dtype == w->from->dtype)
-        copy_row(end - begin, (size_t)size, (char *)w->to->data + to * size, w->dst[inner],
-                 (const char *)w->from->data + from * size, w->src[inner]);
-    else
-        for (int64_t i = 0; i < end - begin; i++)
-            tg_element_convert(w->to, to + i * w->dst[inner], w->from,
-                               from + i * w->src[inner]);
-}
-
-static void copy_inner(void *context, int64_t begin, int64_t end)
-{
-    copy_part(context, 0, 0, begin, end);
-}
-
-/* Rows begin .. end of all dimensions but the inner. */
-static void copy_outer(void *context, int64_t begin, int64_t end)
-{
-    const walk *w = context;
-    const int inner = w->ndim - 1;
-    int64_t index[TG_MAX_DIMS], to = 0, from = 0;
-    for (int64_t d = inner - 1, rest = begin; d >= 0; rest /= w->size[d--]) {
-        index[d] = rest % w->size[d];
-        to += index[d] * w->dst[d];
-        from += index[d] * w->src[d];
+    if (l->ndim > 1)
+        join_neighbours(l);
+    for (; l->ndim < 2; l->ndim++) {
+        l->dim[1] = l->ndim ? l->dim[0] : one;
+        l->dim[0] = one;
     }
-    for (int64_t row = begin; row < end; row++) {
-        copy_part(w, to, from, 0, w->size[inner]);
-        for (int d = inner - 1; d >= 0; d--) { /* on to the next row */
-            to += w->dst[d];
-            from += w->src[d];
-            if (++index[d] < w->size[d])
+    choose_rows(l);
+    for (int i = 0; i < operands; i++) {
+        const int64_t size = (int64_t)tg_dtype_size(operand[i]->dtype);
+        l->first.data[i] = operand[i]->data;
+        l->first.row[i] = l->dim[l->rows].stride[i] / size;
+        l->first.stride[i] = l->dim[l->inner].stride[i] / size;
+    }
+}
+
+/* ---- blocks ---------------------------------------------------------------------------------- */
+
+/* How many blocks the dimension is divided among. */
+static int64_t steps(const tg_loop_dim *dim)
+{
+    return (dim->size + dim->step - 1) / dim->step;
+}
+
+static void move(const tg_loop *l, tg_block *b, const tg_loop_dim *dim, int64_t by)
+{
+    for (int i = 0; i < l->operands; i++)
+        b->data[i] += by * dim->stride[i];
+}
+
+/* Blocks begin .. end, the last dimension first. */
+static void walk(void *context, int64_t begin, int64_t end)
+{
+    const tg_loop *l = context;
+    const int last = l->ndim - 1, rows = l->rows, inner = l->inner;
+    int64_t at[TG_MAX_DIMS]; /* where the block begins, in each dimension */
+    tg_block b = l->first;
+    int64_t rest = begin;
+    for (int d = last; d >= 0; d--) {
+        const tg_loop_dim *dim = &l->dim[d];
+        at[d] = rest % steps(dim) * dim->step;
+        rest /= steps(dim);
+        move(l, &b, dim, at[d]);
+    }
+    for (int64_t i = begin; i < end; i++) {
+        b.rows = tg_min(l->dim[rows].step, l->dim[rows].size - at[rows]);
+        b.n = tg_min(l->dim[inner].step, l->dim[inner].size - at[inner]);
+        l->body(l->context, &b);
+        for (int d = last; d >= 0; d--) { /* on to the next */
+            const tg_loop_dim *dim = &l->dim[d];
+            if (at[d] + dim->step < dim->size) {
+                at[d] += dim->step;
+                move(l, &b, dim, dim->step);
                 break;
-            to -= index[d] * w->dst[d];
-            from -= index[d] * w->src[d];
-            index[d] = 0;
+            }
+            move(l, &b, dim, -at[d]);
+            at[d] = 0;
         }
     }
 }
 
-void tg_copy_elements(const tg_tensor *dst, const tg_tensor *src)
+void tg_loop_run(tg_loop *l, int64_t block, int64_t grain, tg_loop_body body, void *context)
 {
-    enum { PARALLEL = 8192 }; /* elements worth a thread */
-    const int64_t total = tg_numel(dst);
-    if (total == 0)
+    enum { TILE = 64 }; /* elements of a tile's row: some cache lines */
+    tg_loop_dim *rows = &l->dim[l->rows], *inner = &l->dim[l->inner];
+    if (l->is_empty)
         return;
-    walk w = walk_of(dst, src);
-    const int64_t inner = w.size[w.ndim - 1];
-    if (w.ndim == 1)
-        tg_parallel_for(inner, PARALLEL, copy_inner, &w);
-    else
-        tg_parallel_for(total / inner, 1 + PARALLEL / inner, copy_outer, &w);
+    inner->step = tg_min(inner->size, l->rows > l->inner ? tg_min(block, TILE) : block);
+    rows->step = tg_min(rows->size, block / inner->step);
+    int64_t blocks = 1;
+    for (int d = 0; d < l->ndim; d++)
+        blocks *= steps(&l->dim[d]);
+    l->body = body;
+    l->context = context;
+    tg_parallel_for(blocks, 1 + grain / (rows->step * inner->step + 1), walk, l);
 }

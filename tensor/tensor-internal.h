@@ -49,9 +49,27 @@ void *tg_step_memory(size_t bytes);
 /* A zeroed header of the current step: a leaf. */
 tg_tensor *tg_arena_header(void);
 
-/* Whether the tensor's step is one of another thread, or has ended. */
+/* Memory for the data of t, a header of the current step; false where there is none to be had. */
+bool tg_arena_data(tg_tensor *t, size_t bytes);
+
+/* The end of t, a tensor of the current step with data of its own: the memory serves the next ones,
+ * and to use t, or a view of it, is misuse. Left alone if t is of another step. */
+void tg_arena_release(tg_tensor *t);
+
+/* Release what the current step made after `latest` (NULL: all) and nobody holds; what is held
+ * becomes temporary, to be released by the last holder. */
+tg_tensor *tg_arena_latest(void);
+void tg_arena_release_after(const tg_tensor *latest);
+
+/* t, which the caller owns, takes over the data of `from`, which has as many bytes, and `from` those
+ * of t; false where only a copy can do that. */
+bool tg_arena_exchange(tg_tensor *t, tg_tensor *from);
+
+/* Whether the tensor's step is one of another thread; has ended, or the tensor was released; and
+ * which of the two. */
 bool tg_is_foreign(const tg_tensor *t);
 bool tg_is_stale(const tg_tensor *t);
+bool tg_is_released(const tg_tensor *t);
 
 /* The innermost step, as tensor->step has it; never 0. */
 uint64_t tg_arena_step(void);
@@ -67,6 +85,9 @@ tg_tensor *tg_tensor_new(const char *at, const char *op, tg_dtype dtype, tg_shap
 /* A zeroed tensor of the caller's, of a valid shape; NULL where there is no memory: tg_owned for
  * functions that give a status. */
 tg_tensor *tg_owned_or_null(tg_dtype dtype, tg_shape shape);
+
+/* A bound of the number of elements, by which sizes in bytes stay addressable. */
+#define TG_MAX_ELEMENTS (INT64_C(1) << 60)
 
 /* Negative sizes, too many dimensions and more elements than can be addressed are misuse. */
 bool tg_shape_is_valid(const char *at, const char *op, const tg_shape *shape);
@@ -125,9 +146,9 @@ void tg_rng_below_each(tg_rng *rng, int64_t count, uint64_t bound, uint64_t *out
  * them. It is below high, to which the sum may be rounded, unless low is high. */
 double tg_uniform_between(tg_dtype dtype, double low, double high, double u);
 
-/* ---- loops over strided elements: strided.c -------------------------------------------------- */
+/* ---- elements: maps.c, strided.c ------------------------------------------------------------- */
 
-/* dst takes src's elements; equal shapes, any strides, any dtypes. */
+/* dst takes src's elements, which broadcast to its shape; any strides, any dtypes. */
 void tg_copy_elements(const tg_tensor *dst, const tg_tensor *src);
 
 /* Position of element number `i` (row-major) of the tensor, in elements from data. */
@@ -158,26 +179,6 @@ static inline void tg_element_set(const tg_tensor *t, int64_t offset, double val
         ((double *)t->data)[offset] = value;
     else
         ((int64_t *)t->data)[offset] = tg_to_i64(value);
-}
-
-/* The element of a tensor of another dtype; an i64 is not rounded twice on its way to f32. */
-static inline void tg_element_convert(const tg_tensor *t, int64_t offset, const tg_tensor *source,
-                                      int64_t from)
-{
-    if (t->dtype == TG_F32 && source->dtype == TG_I64)
-        ((float *)t->data)[offset] = (float)((const int64_t *)source->data)[from];
-    else
-        tg_element_set(t, offset, tg_element(source, from));
-}
-
-/* The element of one dtype from another tensor, bit for bit. */
-static inline void tg_element_copy(const tg_tensor *t, int64_t offset, const tg_tensor *source,
-                                   int64_t from)
-{
-    if (t->dtype == TG_F32)
-        ((float *)t->data)[offset] = ((const float *)source->data)[from];
-    else /* f64 and i64: eight bytes */
-        ((int64_t *)t->data)[offset] = ((const int64_t *)source->data)[from];
 }
 
 /* ---- whose misuse it is: error.c ------------------------------------------------------------- */

@@ -68,7 +68,7 @@ bool tg_shape_is_valid(const char *at, const char *op, const tg_shape *shape)
         }
         count *= shape->size[i] > 0 ? (double)shape->size[i] : 1; /* strides ignore size 0 */
     }
-    if (count >= 0x1p60) {
+    if (count >= (double)TG_MAX_ELEMENTS) {
         tg_misuse(at, op, "%s: more elements than memory can hold", tg_shape_format(shape, text));
         return false;
     }
@@ -110,15 +110,14 @@ void tg_contiguous_strides(const tg_shape *shape, int64_t stride[TG_MAX_DIMS])
 
 bool tg_is_contiguous(const tg_tensor *t)
 {
-    bool in_order = true;
     int64_t next = 1;
     for (int i = t->shape.ndim - 1; i >= 0; i--) {
-        if (t->shape.size[i] == 0)
-            return true;
-        in_order = in_order && (t->shape.size[i] == 1 || t->stride[i] == next);
-        next *= t->shape.size[i];
+        const int64_t size = t->shape.size[i];
+        if (size != 1 && t->stride[i] != next)
+            return tg_numel(t) == 0;
+        next *= size;
     }
-    return in_order;
+    return true;
 }
 
 void tg_set_default_dtype(tg_dtype dtype)
@@ -158,7 +157,9 @@ bool tg_valid(const char *at, const char *op, const tg_tensor *t)
         tg_misuse(at, op, "the tensor belongs to a step of another thread; take one over with "
                   "tg_retain there");
     else if (!tg_is_error(t))
-        tg_misuse(at, op, "the tensor belongs to a step that has ended; keep it with tg_retain");
+        tg_misuse(at, op, "the tensor %s; keep it with tg_retain",
+                  tg_is_released(t) ? "was made by a gradient rule, which has ended"
+                                    : "belongs to a step that has ended");
     return false;
 }
 
@@ -209,18 +210,34 @@ static tg_tensor *no_memory(const char *at, const char *op, tg_dtype dtype, cons
                      tg_shape_format(shape, text));
 }
 
+/* Contiguous strides, and the number of elements: -1 where tg_shape_is_valid says no. */
+static int64_t lay_out(const tg_shape *shape, int64_t stride[TG_MAX_DIMS])
+{
+    int64_t next = 1;
+    bool is_empty = false, is_valid = shape->ndim >= 0 && shape->ndim <= TG_MAX_DIMS;
+    for (int i = is_valid ? shape->ndim - 1 : -1; i >= 0; i--) {
+        const int64_t size = shape->size[i];
+        stride[i] = next;
+        is_empty = is_empty || size == 0;
+        is_valid = is_valid && size >= 0 && next < TG_MAX_ELEMENTS &&
+                   !__builtin_mul_overflow(next, size + (size == 0), &next);
+    }
+    return is_valid && next < TG_MAX_ELEMENTS ? (is_empty ? 0 : next) : -1;
+}
+
 tg_tensor *tg_tensor_new(const char *at, const char *op, tg_dtype dtype, tg_shape shape)
 {
-    if (!tg_shape_is_valid(at, op, &shape))
-        return tg_error_tensor();
-    void *data = tg_arena_alloc(bytes_of(dtype, tg_shape_numel(&shape)));
-    if (!data)
-        return no_memory(at, op, dtype, &shape);
     tg_tensor *t = tg_arena_header();
-    t->data = data;
+    const int64_t count = lay_out(&shape, t->stride);
+    if (count < 0) {
+        tg_shape_is_valid(at, op, &shape);
+        return tg_error_tensor();
+    }
+    if (!tg_arena_data(t, bytes_of(dtype, count)))
+        return no_memory(at, op, dtype, &shape);
     t->dtype = dtype;
     t->shape = shape;
-    tg_contiguous_strides(&shape, t->stride);
+    t->capacity = count;
     return t;
 }
 
@@ -260,10 +277,22 @@ static bool has_element(const char *at, const char *op, tg_dtype dtype, double v
 
 static void fill(const tg_tensor *t, double value)
 {
-    const int64_t count = tg_numel(t);
-    const bool contiguous = tg_is_contiguous(t);
-    for (int64_t i = 0; i < count; i++)
-        tg_element_set(t, contiguous ? i : tg_element_offset(t, i), value);
+    if (tg_numel(t) == 1) {
+        tg_element_set(t, 0, value);
+        return;
+    }
+    union {
+        float f32;
+        double f64;
+        int64_t i64;
+    } element;
+    const tg_tensor number = {.data = &element, .dtype = t->dtype};
+    tg_element_set(&number, 0, value);
+    tg_tensor each = *t; /* each place once */
+    for (int d = 0; d < each.shape.ndim; d++)
+        if (each.stride[d] == 0 && each.shape.size[d] > 1)
+            each.shape.size[d] = 1;
+    tg_copy_elements(&each, &number);
 }
 
 tg_tensor *tg_full_at(const char *at, tg_dtype dtype, double value, tg_shape shape)
@@ -335,7 +364,7 @@ tg_tensor *tg_owned_or_null(tg_dtype dtype, tg_shape shape)
 {
     const int64_t count = tg_shape_numel(&shape);
     tg_tensor *t = calloc(1, sizeof *t);
-    void *data = count < INT64_C(1) << 60 ? zeroed(bytes_of(dtype, count)) : NULL;
+    void *data = count < TG_MAX_ELEMENTS ? zeroed(bytes_of(dtype, count)) : NULL;
     if (!t || !data) {
         free(t);
         free(data);

@@ -91,6 +91,29 @@ Test(hooks, hook__of_a_leaf_sees_the_gradient_of_this_backward)
     tg_free(x);
 }
 
+/* Its data would be other rows than those of the table. */
+static tg_tensor *double_dense(void *context, tg_tensor *g)
+{
+    *(bool *)context = !g->rows;
+    return tg_mul_scalar(g, 2);
+}
+
+Test(hooks, hook__of_a_table_sees_all_its_rows)
+{
+    bool was_dense = false;
+    tg_tensor *table = tg_requires_grad(tg_owned(TG_F64, 4, 2));
+    tg_register_hook(table, double_dense, &was_dense);
+    tg_step_begin();
+    tg_tensor *index = tg_from(TG_I64, ((int64_t[]){2, 0, 2}), 3);
+    tg_backward(tg_sum(tg_embedding(table, index)));
+    cr_assert(was_dense);
+    cr_assert_null(table->grad->rows);
+    for (int i = 0; i < 4; i++)
+        cr_expect_eq(tg_get(table->grad, i, 1), i == 0 ? 2 : i == 2 ? 4 : 0);
+    tg_step_end();
+    tg_free(table);
+}
+
 /* ---- changes in place ------------------------------------------------------------------------ */
 
 /* What an op saved for its gradient must be there unchanged. */
@@ -263,15 +286,15 @@ Test(hooks, add_scaled__misuse_is_named)
         tg_add_scaled(w, 1, NULL);
         expect_misuse("add_scaled: the tensor is NULL");
         tg_add_scaled(one, 1, w);
-        expect_misuse("copy: [] from [3, 2]: shapes differ");
+        expect_misuse("add_scaled: [] from [3, 2]: shapes differ");
         tg_add_scaled(w, 1, tg_scalar(TG_F32, 1));
-        expect_misuse("add: f64 and f32");
+        expect_misuse("add_scaled: f64 and f32");
         const int64_t id = 3;
         tg_tensor *sparse = tg_scatter_rows(tg_zeros(TG_F64, 1, 2), tg_from(TG_I64, &id, 1), 4);
         tg_add_scaled(w, 1, sparse);
         expect_misuse("add_scaled: [3, 2] += row-sparse [4, 2]");
         tg_add_scaled(sparse, 1, sparse);
-        expect_misuse("narrow: operand 0 is row-sparse");
+        expect_misuse("add_scaled: operand 0 is row-sparse");
     }
     tg_step_end();
     tg_free(w);

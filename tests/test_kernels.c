@@ -89,6 +89,7 @@ enum { START_ZERO, START_ROW, START_C, START_MATRIX, STARTS };
 typedef struct product {
     int m, n, k, a_layout, b_layout, start, c_gap;
     int zeros; /* in a hundred elements of a */
+    bool in_blocks;
 } product;
 
 static void strides(int layout, int rows, int columns, int64_t *row, int64_t *column)
@@ -120,7 +121,9 @@ static void check_product(const tg_kernels *set, int type, product p, tg_rng *rn
                 sum += get(&a, i * g.a_row + l * g.a_col) * get(&b, l * g.b_row + j * g.b_col);
             put(&expected, i * g.c_row + j, sum);
         }
+    g.workspace = p.in_blocks ? aligned_alloc(64, TG_GEMM_WORKSPACE) : NULL;
     set->type[type]->gemm(&g);
+    free(g.workspace);
     for (int64_t i = 0; i < c.count; i++) /* the gaps too */
         cr_assert_eq(get(&c, i), get(&expected, i),
                      "%s f%d: m %d, n %d, k %d, layouts %d %d, start %d, gap %d: element %d",
@@ -137,7 +140,7 @@ Test(kernels, gemm__small_sizes)
         for (int i = 0; i < 10 * 10 * 10; i++)
             for (int t = 0; t < 4; t++) {
                 const product p = {i / 100, i / 10 % 10, i % 10, t / 2, t % 2,
-                                   (i + t) % STARTS, i / 3 % 2, 0};
+                                   (i + t) % STARTS, i / 3 % 2, 0, false};
                 check_product(set, type, p, &rng);
             }
 }
@@ -151,9 +154,23 @@ Test(kernels, gemm__larger_sizes)
         for (int i = 0; i < 8 * 8; i++)
             for (int l = i % 2; l < LAYOUTS * LAYOUTS; l += 2) {
                 const product p = {size[i / 8], size[i % 8], (int)tg_rng_below(&rng, 600),
-                                   l / LAYOUTS, l % LAYOUTS, (i + l / 2) % STARTS, i / 3 % 2, 0};
+                                   l / LAYOUTS, l % LAYOUTS, (i + l / 2) % STARTS, i / 3 % 2, 0,
+                                   i / 2 % 2};
                 check_product(set, type, p, &rng);
             }
+}
+
+/* Around the blocks of large matrices. */
+Test(kernels, gemm__large_sizes)
+{
+    tg_rng rng = {.seed = 5};
+    int i = 0;
+    EACH_SET(set, type) {
+        const product p = {98, type ? 517 : 1030, 260, i % LAYOUTS, (i + 1) % LAYOUTS, i % STARTS,
+                           i % 2, 0, true};
+        check_product(set, type, p, &rng);
+        i++;
+    }
 }
 
 /* Where zeros are skipped, around the blocks: by few and many, and at random. */
@@ -165,7 +182,7 @@ Test(kernels, gemm__many_zeros)
             const int64_t r = (int64_t)tg_rng_below(&rng, 1 << 30);
             const product p = {100 + (int)(r % 60), 30 + (int)(r / 60 % 130),
                                1 + (int)tg_rng_below(&rng, 300), i % LAYOUTS, i / 3 % LAYOUTS,
-                               i % STARTS, i % 2, 30 + 10 * (i % 8)};
+                               i % STARTS, i % 2, 30 + 10 * (i % 8), false};
             check_product(set, type, p, &rng);
         }
 }
@@ -402,28 +419,195 @@ Test(kernels, maps__work_in_place)
         }
 }
 
-/* ---- sums and dropout ------------------------------------------------------------------------ */
+/* ---- rows and dropout ------------------------------------------------------------------------ */
+
+/* Rows for a kernel: x and g (count, width) of that row stride, and one element for each row. */
+typedef struct row_run {
+    int count, width, row;
+    array x, g, out, row_y, row_g, row_out;
+    int64_t target[TG_ROW_COLUMNS];
+} row_run;
+
+static row_run row_run_new(int type, int count, int width, int row, tg_rng *rng)
+{
+    row_run r = {.count = count, .width = width, .row = row};
+    r.x = array_random(type, count * row, rng, -3, 3);
+    for (int64_t i = 0; i < r.x.count; i++) /* with equal ones */
+        put(&r.x, i, tg_rng_below(rng, 2) ? get(&r.x, i) : trunc(get(&r.x, i)));
+    r.g = array_random(type, count * row, rng, -1, 1);
+    r.out = array_new(type, count * row);
+    r.row_y = array_new(type, width);
+    r.row_g = array_random(type, width, rng, -1, 1);
+    r.row_out = array_new(type, width);
+    for (int l = 0; l < width; l++) {
+        put(&r.row_y, l, -INFINITY);
+        for (int i = 0; i < count; i++)
+            put(&r.row_y, l, fmax(get(&r.row_y, l), get(&r.x, i * row + l)));
+        r.target[l] = count ? (int64_t)tg_rng_below(rng, (uint64_t)count) : 0;
+    }
+    return r;
+}
+
+static void row_run_free(row_run *r)
+{
+    free(r->x.data), free(r->g.data), free(r->out.data);
+    free(r->row_y.data), free(r->row_g.data), free(r->row_out.data);
+}
+
+static bool gives_one(tg_along op)
+{
+    return op == TG_ALONG_SUM || op == TG_ALONG_MAX || op == TG_ALONG_MIN ||
+           op == TG_ALONG_LOGSUMEXP || op == TG_ALONG_CROSS_ENTROPY;
+}
+
+static void run_row_kernel(const tg_type_kernels *k, tg_along op, row_run *r)
+{
+    const void *in[3] = {r->x.data, r->g.data, r->row_g.data};
+    if (op == TG_ALONG_MAX_GRADIENT)
+        in[1] = r->row_y.data;
+    if (op == TG_ALONG_LOGSUMEXP_GRADIENT)
+        in[1] = r->row_g.data;
+    if (op == TG_ALONG_CROSS_ENTROPY || op == TG_ALONG_CROSS_ENTROPY_GRADIENT)
+        in[1] = r->target;
+    k->rows[op](r->count, r->width, r->row, gives_one(op) ? r->row_out.data : r->out.data, in);
+}
+
+/* Element i of what is made of row l. */
+static long double row_expected(tg_along op, const row_run *r, int l, int i)
+{
+    long double sum = 0, exps = 0, dot = 0, most = -INFINITY, least = INFINITY, equal = 0;
+    for (int k = 0; k < r->count; k++) {
+        const long double x = get(&r->x, k * r->row + l), g = get(&r->g, k * r->row + l);
+        sum += op == TG_ALONG_LOG_SOFTMAX_GRADIENT ? g : x;
+        dot += x * g;
+        exps += expl(x);
+        most = fmaxl(most, x), least = fminl(least, x);
+        equal += x == get(&r->row_y, l);
+    }
+    const int at = (gives_one(op) ? (int)r->target[l] : i) * r->row + l;
+    const long double x = r->count ? get(&r->x, at) : 0, g = r->count ? get(&r->g, at) : 0;
+    const long double row_g = get(&r->row_g, l);
+    switch (op) {
+    case TG_ALONG_SUM: return sum;
+    case TG_ALONG_MAX: return most;
+    case TG_ALONG_MIN: return least;
+    case TG_ALONG_MAX_GRADIENT: return x == get(&r->row_y, l) ? row_g / equal : 0;
+    case TG_ALONG_SOFTMAX: return expl(x) / exps;
+    case TG_ALONG_SOFTMAX_GRADIENT: return x * (g - dot); /* x stands for y */
+    case TG_ALONG_LOG_SOFTMAX: return x - logl(exps);
+    case TG_ALONG_LOG_SOFTMAX_GRADIENT: return g - expl(x) * sum;
+    case TG_ALONG_LOGSUMEXP: return logl(exps);
+    case TG_ALONG_LOGSUMEXP_GRADIENT: return row_g * expl(x) / exps;
+    case TG_ALONG_CROSS_ENTROPY: return logl(exps) - x;
+    default: return get(&r->row_g, 0) * (expl(x) / exps - (i == r->target[l]));
+    }
+}
+
+/* Each kernel, for one row and for columns, around the lanes. */
+Test(kernels, rows__agree_with_their_formulas)
+{
+    static const int counts[] = {0, 1, 2, 31, 32, 33, 70}, widths[] = {1, 2, 33, 64};
+    tg_rng rng = {.seed = 12};
+    EACH_SET(set, type)
+        for (int way = 0; way < 7 * 4 * TG_ALONGS; way++) {
+            const tg_along op = (tg_along)(way % TG_ALONGS);
+            const int count = counts[way / TG_ALONGS % 7], width = widths[way / TG_ALONGS / 7];
+            if (count == 0 && op != TG_ALONG_SUM && op != TG_ALONG_LOGSUMEXP)
+                continue;
+            row_run r = row_run_new(type, count, width, width + (width > 1) * (way % 3), &rng);
+            run_row_kernel(set->type[type], op, &r);
+            for (int l = 0; l < width; l++)
+                for (int i = 0; i < (gives_one(op) ? 1 : count); i++) {
+                    const double y = get(gives_one(op) ? &r.row_out : &r.out, i * r.row + l);
+                    const long double e = row_expected(op, &r, l, i);
+                    const bool of_sum = op == TG_ALONG_SUM || op == TG_ALONG_SOFTMAX_GRADIENT ||
+                                        op == TG_ALONG_LOG_SOFTMAX_GRADIENT; /* which cancels */
+                    cr_assert(y == (double)e || fabsl(y - e) <= 8 * epsilon(type) *
+                              fmaxl(of_sum ? 100 : 4, fabsl(e)),
+                              "%s f%d kernel %d of (%d, %d): row %d, element %d: %.17g, not %.17g",
+                              NAME(set, type), (int)op, count, width, l, i, y, (double)e);
+                }
+            row_run_free(&r);
+        }
+}
 
 /* Whole numbers: a sum in double is exact, and rounded once at the end. */
 Test(kernels, sum__is_exact_in_double)
 {
-    static const int sizes[] = {0, 1, 2, 31, 32, 33, 64, 65, 130, 1000};
+    static const int sizes[] = {0, 1, 2, 31, 32, 33, 63, 64, 130, 1000};
     tg_rng rng = {.seed = 7};
     EACH_SET(set, type)
-        for (int way = 0; way < 10 * 8; way++) {
-            const int count = sizes[way % 10], inner = sizes[1 + way / 10];
-            const int row = inner + way % 3; /* columns beside them are left out */
+        for (int way = 0; way < 10 * 7; way++) {
+            const int count = sizes[way % 10], width = sizes[1 + way / 10];
+            const int row = width + way % 3; /* columns beside them are left out */
             array x = array_whole(type, count * row, &rng, type ? 0x1p40 : 0x1p23);
-            array y = array_new(type, inner);
-            set->type[type]->sum(count, inner, row, y.data, x.data);
-            for (int j = 0; j < inner; j++) {
+            array y = array_new(type, width);
+            set->type[type]->rows[TG_ALONG_SUM](count, width, row, y.data,
+                                                (const void *[]){x.data});
+            for (int j = 0; j < width; j++) {
                 double e = 0;
                 for (int i = 0; i < count; i++)
                     e += get(&x, i * row + j);
                 cr_assert_eq(get(&y, j), rounded(type, e), "%s f%d (%d, %d): column %d",
-                             NAME(set, type), count, inner, j);
+                             NAME(set, type), count, width, j);
             }
+            double all = 0;
+            for (int64_t i = 0; i < x.count; i++)
+                all += get(&x, i);
+            cr_assert_eq(set->type[type]->total(x.count, x.data), all);
             free(x.data), free(y.data);
+        }
+}
+
+/* Keys for all orders: NaN before all, of equal ones the first. */
+static bool goes_before(const double *x, int64_t a, int64_t b)
+{
+    if (isnan(x[a]) || isnan(x[b]))
+        return isnan(x[a]) && (!isnan(x[b]) || a < b);
+    return x[a] > x[b] || (x[a] == x[b] && a < b);
+}
+
+Test(kernels, places__follow_the_order)
+{
+    static const int sizes[] = {1, 2, 31, 32, 33, 64, 65, 200};
+    tg_rng rng = {.seed = 13};
+    EACH_SET(set, type)
+        for (int way = 0; way < 8 * 4 * 6; way++) {
+            const int count = sizes[way % 8], width = sizes[way / 8 % 4], row = width;
+            array x = array_whole(type, count * row, &rng, way / 32 ? 40 : 2);
+            for (int64_t i = 0; i < x.count; i++)
+                if (way / 32 > 2 && tg_rng_below(&rng, 30) == 0)
+                    put(&x, i, way / 32 > 3 ? NAN : -INFINITY);
+            double column[200];
+            int64_t place[200], held[200], whole[200];
+            set->argmax[type](count, width, row, place, (const void *[]){x.data});
+            for (int l = 0; l < width; l++) {
+                int64_t best = 0;
+                for (int i = 0; i < count; i++) {
+                    column[i] = get(&x, i * row + l);
+                    whole[i] = isfinite(column[i]) ? (int64_t)column[i] : INT64_MIN;
+                    best = goes_before(column, i, best) ? i : best;
+                }
+                cr_assert_eq(place[l], best, "%s f%d: row %d of (%d, %d)", NAME(set, type), l, count,
+                             width);
+            }
+            const int64_t k = (int64_t)tg_rng_below(&rng, (uint64_t)count + 1);
+            array last = array_new(type, count);
+            for (int i = 0; i < count; i++)
+                put(&last, i, column[i]);
+            set->topk[type](count, k, held, last.data);
+            set->topk[TG_I64](count, k, place, whole);
+            for (int64_t p = 0; p < k; p++) {
+                int64_t before = 0, before_whole = 0;
+                for (int64_t i = 0; i < count; i++) {
+                    before += goes_before(column, i, held[p]);
+                    before_whole += whole[i] > whole[place[p]] ||
+                                    (whole[i] == whole[place[p]] && i < place[p]);
+                }
+                cr_assert_eq(before, p, "%s f%d: place %d of %d", NAME(set, type), (int)p, count);
+                cr_assert_eq(before_whole, p, "%s i64: place %d of %d", set->name, (int)p, count);
+            }
+            free(x.data), free(last.data);
         }
 }
 
@@ -625,7 +809,7 @@ Test(kernels, sgd__agrees_with_its_formula)
 /* ---- the same bits --------------------------------------------------------------------------- */
 
 enum { MAPS = TG_ROWS * TG_MAPS, PRODUCTS = 8 };
-enum { SUM = MAPS + PRODUCTS, SUMS, DROPOUT, ADAM, SGD, OUTPUTS };
+enum { ROWS = MAPS + PRODUCTS, DROPOUT = ROWS + 2 * TG_ALONGS, ADAM, SGD, OUTPUTS };
 
 /* What a set gives for fixed inputs: output number `which`: the maps, the products, the rest. */
 static array output(const tg_type_kernels *k, int type, int which)
@@ -639,13 +823,18 @@ static array output(const tg_type_kernels *k, int type, int which)
         map_run m = map_run_random(k, type, r, kind, N, &rng);
         memcpy(out.data, m.out.data, bytes(&out));
         map_run_free(&m);
-    } else if (which >= MAPS && which < SUM) {
+    } else if (which >= MAPS && which < ROWS) {
         k->gemm(&(tg_gemm){.m = M, .n = n, .k = K, .start = s.m.data, .c = out.data, .c_row = n,
                            .a = s.p.data, .a_row = p & 1 ? 1 : K, .a_col = p & 1 ? M : 1,
                            .b = s.g.data, .b_row = p & 2 ? 1 : n, .b_col = p & 2 ? K : 1});
-    } else if (which == SUM || which == SUMS) {
-        k->sum(which == SUM ? N : N / 100, which == SUM ? 1 : 100, which == SUM ? 1 : 100, out.data,
-               s.g.data);
+    } else if (which >= ROWS && which < DROPOUT) {
+        const tg_along op = (tg_along)((which - ROWS) / 2);
+        const int width = which % 2 ? 1 : 50;
+        row_run row = row_run_new(type, N / width, width, width, &rng);
+        run_row_kernel(k, op, &row);
+        memcpy(out.data, gives_one(op) ? row.row_out.data : row.out.data,
+               bytes(gives_one(op) ? &row.row_out : &row.out));
+        row_run_free(&row);
     } else if (which == DROPOUT) {
         k->dropout(N, out.data, s.g.data, s.m.data, 30000, 1.9);
     } else if (which == ADAM) {

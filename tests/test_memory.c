@@ -1,11 +1,13 @@
 /* Memory: once warm, no training step asks malloc for anything, so none can leak or grow. */
 #include <criterion/criterion.h>
 #include <criterion/redirect.h>
+#include <math.h>
 
 #include "models/ncf.h"
 #include "tapegrad.h"
 #include "tensor/tensor-internal.h"
 #include "tests/allocations.h"
+#include "tests/helpers.h"
 
 #ifdef ALLOCATIONS_COUNTED
 /* ---- training -------------------------------------------------------------------------------- */
@@ -111,6 +113,125 @@ Test(memory, step__of_any_kind_leaves_nothing_behind)
 Test(memory, step__asks_malloc_for_nothing_once_warm)
 {
     cr_skip_test("calls of malloc cannot be counted with this C library or sanitizer");
+}
+#endif
+
+/* ---- gradients inside a walk ----------------------------------------------------------------- */
+
+enum { SIZES = 3 };
+static const int64_t sides[SIZES] = {4, 64, 600}; /* in a block, reused in the step, of its own */
+
+/* An op that keeps what its rule makes. */
+static struct {
+    tg_tensor *made, *view, *g;
+} watched;
+
+static tg_tensor *watch_forward(const tg_node *n)
+{
+    return tg_mul_scalar(n->in[0], 1);
+}
+
+static void watch_backward(const tg_node *n, tg_tensor *g, tg_tensor **dx)
+{
+    (void)n;
+    watched.g = g;
+    watched.made = tg_mul_scalar(g, 2);
+    watched.view = tg_t(watched.made);
+    dx[0] = tg_mul_scalar(g, 3);
+}
+
+static TG_DEFINE_OP(watch, 1, TG_SAVES_NOTHING);
+
+Test(memory, rule__ends_with_what_it_made)
+{
+    tg_set_misuse(TG_MISUSE_RETURN);
+    for (int i = 0; i < SIZES; i++) {
+        tg_tensor *x = tg_requires_grad(tg_owned(TG_F64, sides[i], sides[i]));
+        tg_step_begin();
+        tg_tensor *y = tg_exp(tg_exp(x));
+        tg_backward(tg_sum(tg_square(tg_apply(TG_HERE, &tg_op_watch, 1, &y, NULL, 0))));
+        const double e = exp(1), expected = 2 * e * 3 * e;
+        cr_expect_float_eq(tg_get(x->grad, sides[i] - 1, 0), expected, 1e-12);
+        tg_exp(watched.made);
+        expect_misuse("exp: the tensor was made by a gradient rule, which has ended");
+        tg_get(watched.view, 0, 0);
+        expect_misuse("get: the tensor was made by a gradient rule, which has ended");
+        tg_exp(watched.g);
+        expect_misuse("exp: the tensor was made by a gradient rule, which has ended");
+        tg_step_end();
+        tg_free(x);
+    }
+}
+
+static tg_tensor *keep(void *context, tg_tensor *g)
+{
+    *(tg_tensor **)context = g;
+    return NULL;
+}
+
+/* What a program has seen stays, whatever the walk goes on to do. */
+Test(memory, gradients__that_a_program_has_are_kept)
+{
+    for (int i = 0; i < SIZES; i++) {
+        tg_tensor *x = tg_requires_grad(tg_owned(TG_F64, sides[i], sides[i]));
+        tg_step_begin();
+        tg_tensor *y = tg_add_scalar(x, 1), *z = tg_add(tg_mul_scalar(y, 3), y), *dy, *seen_y;
+        tg_tensor *seen_x, *loss = tg_sum(tg_exp(tg_mul_scalar(z, 0.25)));
+        tg_grad(loss, &y, 1, &dy, 0);
+        tg_retain_grad(y);
+        tg_register_hook(y, keep, &seen_y);
+        tg_register_hook(x, keep, &seen_x);
+        tg_backward(loss);
+        tg_backward(tg_sum(tg_exp(tg_exp(tg_exp(x))))); /* asks for memory of the same sizes */
+        cr_expect_float_eq(tg_get(dy, 1, 2), exp(1), 1e-12);
+        cr_expect_float_eq(tg_get(seen_y, 1, 2), exp(1), 1e-12);
+        cr_expect_float_eq(tg_get(y->grad, 1, 2), exp(1), 1e-12);
+        cr_expect_float_eq(tg_get(seen_x, 1, 2), exp(1) * exp(exp(1)), 1e-9);
+        cr_expect_float_eq(tg_get(x->grad, 1, 2), exp(1) + exp(1) * exp(exp(1)), 1e-9);
+        tg_register_hook(x, NULL, NULL);
+        tg_step_end();
+        tg_free(x);
+    }
+}
+
+/* One gradient for both operands, another one of their sum, over several steps. */
+Test(memory, gradients__of_leaves_share_nothing)
+{
+    for (int i = 0; i < SIZES; i++) {
+        tg_tensor *x = tg_requires_grad(tg_owned(TG_F32, sides[i], sides[i]));
+        tg_tensor *y = tg_requires_grad(tg_owned(TG_F32, sides[i], sides[i]));
+        for (int round = 1; round <= 3; round++) {
+            tg_step_begin();
+            tg_backward(tg_sum(tg_square(tg_add(tg_add(x, y), tg_full(TG_F32, round, 1)))));
+            tg_fill(x->grad, -1);
+            cr_expect_eq(tg_get(y->grad, 3, 3), 2 * round);
+            tg_backward(tg_sum(tg_exp(x)));
+            cr_expect_eq(tg_get(x->grad, 3, 3), 0);
+            tg_zero_grad_tensor(x);
+            tg_zero_grad_tensor(y);
+            tg_step_end();
+        }
+        tg_free(x);
+        tg_free(y);
+    }
+}
+
+#ifdef ALLOCATIONS_COUNTED
+/* Large tensors have memory of their own: as many as the step has results, and a few for all of
+ * its gradients. */
+Test(memory, backward__uses_its_memory_again)
+{
+    enum { DEPTH = 40, FEW = 6, SIDE = 600 };
+    tg_tensor *x = tg_requires_grad(tg_owned(TG_F32, SIDE, SIDE)), *y = x;
+    tg_step_begin();
+    for (int i = 0; i < DEPTH; i++)
+        y = tg_tanh(y);
+    tg_tensor *loss = tg_sum(y);
+    const long before = allocations;
+    tg_backward(loss);
+    cr_expect_leq(allocations - before, 2 * FEW, "%ld calls of malloc", allocations - before);
+    tg_step_end();
+    tg_free(x);
 }
 #endif
 

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "autograd/autograd.h"
+#include "autograd/ops.h"
 #include "nn/layers.h"
 #include "optim/optim.h"
 #include "tensor/random.h"
@@ -248,8 +249,8 @@ Test(module, state_dict__refuses_what_is_no_dense_tensor)
     tg_state_dict state = {0};
     tg_state_dict_add(&state, "nothing", NULL);
     misuse_is("NULL");
-    tg_tensor rows = {.dtype = TG_I64}, sparse = {.dtype = TG_F32, .rows = &rows};
-    tg_state_dict_add(&state, "weight.grad", &sparse);
+    tg_tensor *sparse = tg_scatter_rows(tg_zeros(TG_F32, 1, 2), tg_zeros(TG_I64, 1), 3);
+    tg_state_dict_add(&state, "weight.grad", sparse);
     misuse_is("weight.grad is row-sparse");
     cr_expect_eq(state.count, 0);
 }

@@ -554,6 +554,7 @@ Test(op_corners, reductions__over_nothing_are_tensors_of_their_own)
     x = columns(3), IS_OWN(tg_sum_dim(x, true, 1), x, 3);
     x = columns(3), IS_OWN(tg_sum_dim(x, false, -1), x, 3);
     x = columns(3), IS_OWN(tg_sum_to(x, 2, 1), x, 3);
+    x = tg_requires_grad(tg_full(TG_F64, 3, 1, 2)), IS_OWN(tg_sum_to(x, 2), x, 3);
     x = columns(3), IS_OWN(tg_mean_dim(x, true, 1), x, 3);
     x = columns(3), IS_OWN(tg_max_dim(x, true, 1), x, 3);
     x = columns(3), IS_OWN(tg_max_dim(x, false, 1), x, 3);
@@ -565,4 +566,23 @@ Test(op_corners, reductions__over_nothing_are_tensors_of_their_own)
     x = number(3), IS_OWN(tg_max_dim(x, true, 0), x, 3);
     x = number(3), IS_OWN(tg_embedding_bag(tg_reshape(x, 1, 1), tg_zeros(TG_I64, 1, 1), false), x,
                           3);
+}
+
+/* ---- attention ------------------------------------------------------------------------------- */
+
+Test(op_corners, attention__of_masks)
+{
+    tg_tensor *q = tg_view(F64(1, 2, 3, -1), 2, 2), *k = tg_view(F64(0.5, 1, -1, 2, 2, 0), 3, 2);
+    tg_tensor *v = tg_view(F64(1, 0, 0, 1, 3, -2), 3, 2);
+    tg_tensor *bias = tg_view(F64(0, 1, -2, -INFINITY, 0, 1), 2, 3);
+    /* functional._scaled_dot_product_attention(q, k, v, mask, 0.0, False, is_causal)[0] */
+#define ATTENTION(mask, is_causal) tg_scaled_dot_product_attention(q, k, v, mask, 0, is_causal)
+    IS_NEAR(1e-15, ATTENTION(NULL, false), 0.9936851967708016, 0.006314803229198251,
+            2.95867854928868, -1.95867854928868);
+    IS_NEAR(1e-15, ATTENTION(I64(1, 0, 1), false), 1.8250419983207806, -0.8250419983207805,
+            2.959892725677827, -1.959892725677827);
+    IS_NEAR(1e-15, ATTENTION(bias, false), 0.25876843738204647, 0.7412315626179535,
+            2.999537894044176, -1.9995378940441761);
+    IS_NEAR(1e-15, ATTENTION(NULL, true), 1, 0, 0.9799463628389135, 0.02005363716108668);
+    IS(ATTENTION(I64(0, 0, 0), false), NAN, NAN, NAN, NAN);
 }

@@ -70,6 +70,7 @@ Test(op_shapes, narrow__takes_a_part)
     IS(tg_narrow(x, -1, 1, 2), TG_SHAPE(3, 2), 1, 2, 5, 6, 9, 10);
     IS(tg_narrow(tg_t(x), 0, 3, 1), TG_SHAPE(1, 3), 3, 7, 11);
     IS(tg_narrow(x, 1, 4, 0), TG_SHAPE(3, 0), 0);
+    IS(tg_narrow(x, 0, -2, 1), TG_SHAPE(1, 4), 4, 5, 6, 7); /* from the end */
 }
 
 Test(op_shapes, expand__repeats)
@@ -248,6 +249,7 @@ Test(op_shapes, misuse__of_views_is_named)
     tg_set_misuse(TG_MISUSE_RETURN);
     tg_tensor *x = COUNT(0, 2, 3), *scalar = tg_scalar(TG_F64, 1);
 #define VIEW_OF(as) "view: [2, 3] as " as
+    REFUSED(tg_view(x, 1, 1, 1, 1, 1, 1, 1, 1, 6), "view: 9 dimensions; at most 8 expected");
     REFUSED(tg_view(x, 4), VIEW_OF("[4]"));
     REFUSED(tg_view(x, 4, -1), VIEW_OF("[4, -1]"));
     REFUSED(tg_view(x, -1, -1), VIEW_OF("[-1, -1]"));
@@ -261,6 +263,7 @@ Test(op_shapes, misuse__of_views_is_named)
 #define NARROW_OF(what) "narrow: " what " of [2, 3]"
     REFUSED(tg_narrow(x, 2, 0, 1), NARROW_OF("1 elements from 0 on in dimension 2"));
     REFUSED(tg_narrow(x, 1, -1, 2), NARROW_OF("2 elements from -1 on in dimension 1"));
+    REFUSED(tg_narrow(x, 0, -3, 1), NARROW_OF("1 elements from -3 on in dimension 0"));
     REFUSED(tg_narrow(x, 1, 2, 2), NARROW_OF("2 elements from 2 on in dimension 1"));
     REFUSED(tg_narrow(x, 1, 4, 0), NARROW_OF("0 elements from 4 on in dimension 1"));
     REFUSED(tg_narrow(x, 1, 0, -1), NARROW_OF("-1 elements from 0 on in dimension 1"));
@@ -364,7 +367,7 @@ Test(op_shapes, misuse__of_functions_is_named)
     REFUSED(tg_mean_dim(x, false, -3), "mean_dim: dimensions [-3] of [2, 3]");
     REFUSED(tg_mean(whole), "mean: i64; f32 or f64 expected");
     REFUSED(tg_var_dim(whole, true, 0), "var_dim: i64");
-    REFUSED(tg_min_dim(whole, true, 0), "min_dim: operand 0 is i64");
+    REFUSED(tg_min_dim(whole, true, 0), "min_dim: i64");
     REFUSED(tg_max_dim(COUNT(0, 2, 0), true, 1), "max_dim: [2, 0] to [2, 1]: of no elements");
     REFUSED(tg_argmax(COUNT(0, 2, 0), 1, true), "argmax: dimension 1 of [2, 0]: of no elements");
     REFUSED(tg_topk(x, 4, &places), "topk: 4 of [2, 3]");

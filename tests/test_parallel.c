@@ -204,6 +204,57 @@ Test(parallel, products__sum_over_rows)
     }
 }
 
+/* ---- rows ------------------------------------------------------------------------------------ */
+
+typedef tg_tensor *row_call(tg_tensor *x, tg_tensor *y, tg_tensor *target);
+#define CALL(name, call)                                                                           \
+    static tg_tensor *name(tg_tensor *x, tg_tensor *y, tg_tensor *target)                          \
+    {                                                                                              \
+        return (void)x, (void)y, (void)target, call;                                               \
+    }
+CALL(sum, tg_sum(x))
+CALL(sum_rows, tg_sum_dim(x, false, 1))
+CALL(sum_columns, tg_sum_dim(x, false, 0))
+CALL(softmax, tg_softmax(x, 1))
+CALL(softmax_of_columns, tg_softmax(x, 0))
+CALL(logsumexp, tg_logsumexp(x, false, 1))
+CALL(max_dim, tg_max_dim(x, false, 0))
+CALL(norm, tg_layer_norm(x, tg_select(y, 0, 0), tg_select(y, 0, 1), 1e-5))
+CALL(mse, tg_mse_loss(x, y))
+CALL(bce, tg_bce_with_logits_loss(x, y))
+CALL(cross_entropy, tg_cross_entropy(x, target))
+CALL(topk, tg_topk(x, 5, &target))
+CALL(argmax, tg_gather(x, 1, tg_argmax(x, 1, true)))
+#undef CALL
+
+/* Values and gradients of calls on matrices that no number of threads divides. */
+Test(parallel, rows__give_the_same_bits_for_any_number_of_threads)
+{
+    static row_call *const calls[] = {
+        sum, sum_rows, sum_columns, softmax, softmax_of_columns, logsumexp, max_dim,
+        norm, mse, bce, cross_entropy, topk, argmax};
+    enum { ROWS = 301, COLUMNS = 203 };
+    for (int way = 0; way < (int)(sizeof calls / sizeof *calls) * 5; way++) {
+        static float first[3][ROWS * COLUMNS];
+        tg_set_num_threads(1 + way % 5);
+        tg_manual_seed(1);
+        tg_step_begin();
+        tg_tensor *x = tg_requires_grad(tg_randn(TG_F32, ROWS, COLUMNS));
+        tg_tensor *y = tg_requires_grad(tg_rand(TG_F32, ROWS, COLUMNS));
+        tg_tensor *z = calls[way / 5](x, y, tg_zeros(TG_I64, ROWS));
+        tg_backward(tg_sum(tg_mul(z, tg_rand_at(TG_HERE, TG_F32, z->shape))));
+        const tg_tensor *got[] = {z, x->grad, y->grad};
+        for (int i = 0; i < 3 && got[i]; i++) {
+            const size_t bytes = (size_t)tg_numel(got[i]) * sizeof(float);
+            if (way % 5 == 0)
+                memcpy(first[i], got[i]->data, bytes);
+            cr_expect_arr_eq(got[i]->data, first[i], bytes, "call %d on %d threads: %d", way / 5,
+                             tg_num_threads(), i);
+        }
+        tg_step_end();
+    }
+}
+
 /* ---- training -------------------------------------------------------------------------------- */
 
 /* The weights after a few steps on batches that no number of threads divides. The tables are large
@@ -238,11 +289,11 @@ static tg_state_dict train(int threads, tg_module **module)
 
 Test(parallel, training__gives_the_same_bits_for_any_number_of_threads)
 {
-    static const int threads[] = {2, 5, 1, 3};
+    static const int threads[] = {2, 5, 0, 1, 3};
     tg_module *first_module;
     tg_state_dict first = train(1, &first_module);
     cr_assert_gt(first.count, 0);
-    for (int t = 0; t < 4; t++) {
+    for (int t = 0; t < 5; t++) {
         tg_module *module;
         tg_state_dict other = train(threads[t], &module);
         cr_assert_eq(other.count, first.count);

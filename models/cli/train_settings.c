@@ -240,7 +240,9 @@ int train_settings_read(train_settings *s, int argc, char **argv, bool *done)
          "many settings at once, of which others may replace some: "
          "as published for ratings, for ranking; the best found", 0, 0},
         {"threads", OPTION_INT, &s->threads, "N",
-         "0: one a core; where there are more than 1, ranking draws in a further one", 0, 1024},
+         "0: as many as are fastest, up to one a core; with more than 1, ranking draws in a "
+         "further one",
+         0, 1024},
         {"save", OPTION_OUTPUT, &s->save, "FILE", "write the model (safetensors)", 0, 0},
         {"checkpoint", OPTION_OUTPUT, &s->plan.checkpoint, "FILE",
          "write what --resume needs, after every epoch", 0, 0},

@@ -35,6 +35,18 @@ typedef enum tg_map_kind { TG_VALUE, TG_DA, TG_DB, TG_DAA, TG_DAB, TG_DBB, TG_MA
 /* out[i] = f(in[0][i], in[1][i], ...) for i < n */
 typedef void (*tg_map_kernel)(int64_t n, void *out, const void *const in[]);
 
+/* A block of `rows` rows of n elements in each of some operands; strides in elements. */
+#define TG_BLOCK_OPERANDS 5
+typedef struct tg_block {
+    int64_t rows, n;
+    char *data[TG_BLOCK_OPERANDS];
+    int64_t row[TG_BLOCK_OPERANDS], stride[TG_BLOCK_OPERANDS]; /* to the next row, element */
+} tg_block;
+
+typedef enum tg_comparison {
+    TG_EQ, TG_NE, TG_LT, TG_LE, TG_GT, TG_GE, TG_COMPARISONS
+} tg_comparison;
+
 /* c = start + a b: (m, n), (m, k), (k, n), all with strides in elements, c's and start's columns
  * side by side. start may be NULL (zeros), c itself (accumulate), or a row for all (start_row 0).
  * The more of a is zero, from three eighths on, the faster. */
@@ -48,7 +60,10 @@ typedef struct tg_gemm {
     int64_t c_row;
     const void *start;
     int64_t start_row;
+    void *workspace; /* TG_GEMM_WORKSPACE bytes at a multiple of 64, for a and b that do not fit the
+                      * caches; or NULL */
 } tg_gemm;
+#define TG_GEMM_WORKSPACE ((1 << 20) + (1 << 18))
 
 /* m = beta1 m + (1 - beta1) g;  v = beta2 v + (1 - beta2) g^2
  * p = shrink p - rate * m / (root_scale * sqrt(v) + eps),   where g = gradient + weight_decay p */
@@ -94,7 +109,36 @@ static inline int tg_dropout_bits(uint32_t threshold)
     return bits;
 }
 
-#define TG_SUM_COLUMNS 64
+/* Rows of `count` elements: one row, side by side (row 1), or up to TG_ROW_COLUMNS columns of a
+ * matrix, side by side, whose elements are `row` apart. Operands and results lie as x does, except
+ * those in brackets, which have one element for each row. */
+#define TG_ROW_COLUMNS 64
+typedef void (*tg_row_kernel)(int64_t count, int64_t width, int64_t row, void *out,
+                              const void *const in[]);
+typedef enum tg_along {
+    TG_ALONG_SUM,                     /* [out], of x */
+    TG_ALONG_MAX,                     /* [out], of x: NaN if there is one */
+    TG_ALONG_MIN,
+    TG_ALONG_MAX_GRADIENT,            /* of x, [y], [g]; that of min as well */
+    TG_ALONG_SOFTMAX,                 /* of x */
+    TG_ALONG_SOFTMAX_GRADIENT,        /* of y, g */
+    TG_ALONG_LOG_SOFTMAX,             /* of x */
+    TG_ALONG_LOG_SOFTMAX_GRADIENT,    /* of y, g */
+    TG_ALONG_LOGSUMEXP,               /* [out], of x */
+    TG_ALONG_LOGSUMEXP_GRADIENT,      /* of x, [g] */
+    TG_ALONG_CROSS_ENTROPY,           /* [out], of x, [i64 target] */
+    TG_ALONG_CROSS_ENTROPY_GRADIENT,  /* of x, [i64 target], one number g for all */
+    TG_ALONGS
+} tg_along;
+
+/* y = (x - mean) / sqrt(variance + eps) weight + bias: (rows, n), and (n) or NULL. The gradients of
+ * weight and bias are sums over these rows. */
+typedef struct tg_norm {
+    int64_t rows, n;
+    double eps;
+    const void *x, *weight, *bias, *g;
+    void *y, *dx, *dweight, *dbias;
+} tg_norm;
 
 /* The kernels of one element type. */
 typedef struct tg_type_kernels {
@@ -102,9 +146,10 @@ typedef struct tg_type_kernels {
     const tg_map_kernel (*map)[TG_MAPS]; /* by row and kind; NULL for an unary row's b */
     int tile_rows; /* rows of c that gemm works on at a time */
     void (*gemm)(const tg_gemm *product);
-    /* out[j] = sum over i of x[i * row + j], in double: (count, inner) -> (inner), by
-     * TG_SUM_COLUMNS columns at a time */
-    void (*sum)(int64_t count, int64_t inner, int64_t row, void *out, const void *x);
+    const tg_row_kernel *rows;                   /* by tg_along */
+    double (*total)(int64_t n, const void *x);   /* the sum of n elements */
+    void (*norm)(const tg_norm *t);              /* y */
+    void (*norm_gradient)(const tg_norm *t);     /* dx, dweight, dbias; none may be NULL */
     /* out = x scale, or zero with probability threshold / 65536 (0 to 65536), as the words say. */
     void (*dropout)(int64_t n, void *out, const void *x, const uint32_t *word, uint32_t threshold,
                     double scale);
@@ -122,6 +167,15 @@ typedef struct tg_kernels {
     /* Groups of random words: Philox4x32-10 (Salmon et al. 2011) from block number `first` on. */
     void (*philox)(uint64_t seed, uint64_t stream, uint64_t first, int64_t groups, uint32_t *word);
     const tg_type_kernels *type[2]; /* by tg_dtype: f32, f64 */
+    /* By tg_dtype: f32, f64, i64. NaN goes before all, of equal ones the first. [i64 out], of x: the
+     * place of the largest element in its row, which is not empty. Places of the k first of `count`
+     * elements, in order. */
+    tg_row_kernel argmax[3];
+    void (*topk[3])(int64_t count, int64_t k, int64_t *place, const void *x);
+    void (*copy[3])(const tg_block *block);    /* data[0] = data[1], bit for bit */
+    tg_map_kernel convert[3][3];               /* to the second dtype from the first */
+    tg_map_kernel compare[3][TG_COMPARISONS];  /* {a, b} to i64: 1 where true, else 0 */
+    tg_map_kernel where[3];                    /* {i64, a, b}: a where not 0, else b */
 } tg_kernels;
 
 /* While one waits in a loop: leave the core to its other thread. */

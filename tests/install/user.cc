@@ -22,7 +22,7 @@ int main()
     tg_loader *loader = tg_loader_new(&data, 4, .shuffle = true);
     tg_tensor *x, *label;
     double value = 1;
-    for (int epoch = 0; epoch < 500; epoch++)
+    for (int epoch = 0; epoch < 1000; epoch++)
         while (tg_loader_next(loader, &x, &label)) {
             tg_step_begin();
             tg_zero_grad(opt);

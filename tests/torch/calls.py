@@ -276,6 +276,13 @@ def dropout(input, p=0.5, training=True, inplace=False):
     return tg.dropout(input, p, training)
 
 
+def attention(query, key, value, attn_mask=None, dropout_p=0.0, need_attn_weights=True,
+              is_causal=False):
+    need(not need_attn_weights, "attention weights")
+    need(dropout_p == 0, "random result")
+    return tg.scaled_dot_product_attention(query, key, value, attn_mask, dropout_p, is_causal)
+
+
 # ---- losses --------------------------------------------------------------------------------------
 
 
@@ -372,6 +379,7 @@ OTHERS = {
     "amax": reduction(None, "max_dim"), "amin": reduction(None, "min_dim"),
     "logsumexp": reduction(None, "logsumexp"), "var": var,
     "softmax": over("softmax"), "log_softmax": over("log_softmax"),
+    "nn.functional._scaled_dot_product_attention": attention,
     "nn.functional.layer_norm": layer_norm, "nn.functional.dropout": dropout,
     "nn.functional.mse_loss": mse_loss, "nn.functional.l1_loss": l1_loss,
     "nn.functional.huber_loss": huber_loss,
@@ -382,6 +390,8 @@ OTHERS = {
 CALLS = {**ELEMENTWISE, **ANY_DTYPE, **OTHERS}
 WITH_INDEX = {"where", "gather", "index_select", "nn.functional.embedding",
               "nn.functional.embedding_bag", "scatter_add", "nn.functional.cross_entropy"}
+
+FIRST_RESULT = {"nn.functional._scaled_dot_product_attention"}  # is what ours gives
 
 # What the headers declare and no sample of PyTorch can call.
 NOT_IN_PYTORCH = {

@@ -1,0 +1,85 @@
+/* argmax and topk: where the largest elements are. */
+#include "autograd/ops-internal.h"
+#include "tensor/parallel.h"
+
+/* ---- argmax: i64, with size 1 along an axis that is not empty -------------------------------- */
+
+static tg_tensor *argmax_forward(const tg_node *n)
+{
+    const int axis = *(const int *)n->attr;
+    const tg_tensor *x = tg_contiguous_at(n->at, n->in[0]);
+    tg_shape shape = n->in[0]->shape;
+    const tg_rows rows = tg_rows_along(&shape, axis);
+    shape.size[axis] = 1;
+    tg_tensor *y = tg_result(n, TG_I64, shape);
+    if (tg_is_error(x) || tg_is_error(y))
+        return tg_error_tensor();
+    const int64_t size = (int64_t)tg_dtype_size(x->dtype);
+    tg_along_rows(tg_kernels_get()->argmax[x->dtype], rows,
+                  (tg_row_operand){y->data, rows.inner * 8, 8}, 1,
+                  &(tg_row_operand){x->data, rows.count * rows.inner * size, size});
+    return y;
+}
+
+const tg_op tg_op_argmax = {.name = "argmax", .arity = 1, .forward = argmax_forward};
+
+tg_tensor *tg_argmax_at(const char *at, tg_tensor *x, int dim, bool keepdim)
+{
+    if (!tg_usable(at, "argmax", x))
+        return tg_error_tensor();
+    const int axis = tg_axis(&x->shape, dim);
+    if (axis < 0)
+        return tg_misuse(at, "argmax", "dimension %d of %s", dim, TG_TEXT(x->shape));
+    if (tg_axis_size(&x->shape, axis) == 0)
+        return tg_misuse(at, "argmax", "dimension %d of %s: of no elements there is no largest",
+                         dim, TG_TEXT(x->shape));
+    tg_tensor *y = tg_apply(at, &tg_op_argmax, 1, &x, &axis, sizeof axis);
+    return tg_drop_dims(at, y, keepdim, TG_SHAPE(dim));
+}
+
+/* ---- topk: (..., n) -> i64 (..., k), places of the largest, in falling order ----------------- */
+
+typedef struct top_rows {
+    void (*kernel)(int64_t count, int64_t k, int64_t *place, const void *x);
+    int64_t count, k, size; /* of a row, of its result; bytes of an element */
+    int64_t *place;
+    const char *x;
+} top_rows;
+
+static void topk_rows(void *context, int64_t begin, int64_t end)
+{
+    const top_rows *t = context;
+    for (int64_t row = begin; row < end; row++)
+        t->kernel(t->count, t->k, t->place + row * t->k, t->x + row * t->count * t->size);
+}
+
+static tg_tensor *topk_forward(const tg_node *n)
+{
+    enum { GRAIN = 8192 }; /* elements worth a thread */
+    const tg_tensor *x = n->in[0];
+    const int64_t k = *(const int64_t *)n->attr;
+    const int last = tg_axis(&x->shape, -1);
+    const int64_t count = tg_axis_size(&x->shape, last);
+    if (k < 0 || k > count || (k == 0 && x->shape.ndim == 0))
+        return tg_reject(n, "%lld of %s: a last dimension of at least as many expected",
+                         (long long)k, TG_TEXT(x->shape));
+    tg_shape shape = x->shape;
+    shape.size[last] = k;
+    x = tg_contiguous_at(n->at, n->in[0]);
+    tg_tensor *y = tg_result(n, TG_I64, shape);
+    if (tg_is_error(x) || tg_is_error(y) || k == 0)
+        return tg_is_error(x) ? tg_error_tensor() : y;
+    top_rows t = {tg_kernels_get()->topk[x->dtype], count, k, (int64_t)tg_dtype_size(x->dtype),
+                  y->data, x->data};
+    tg_parallel_for(tg_numel(y) / k, 1 + GRAIN / count, topk_rows, &t);
+    return y;
+}
+
+const tg_op tg_op_topk = {.name = "topk", .arity = 1, .forward = topk_forward};
+
+tg_tensor *tg_topk_at(const char *at, tg_tensor *x, int64_t k, tg_tensor **index)
+{
+    TG_FUNCTION("topk");
+    *index = tg_apply(at, &tg_op_topk, 1, &x, &k, sizeof k);
+    return tg_gather_at(at, x, -1, *index);
+}
