@@ -42,11 +42,11 @@ static const struct section {
     const char *name;
     void (*run)(void);
     bool by_name; /* takes minutes and gigabytes: only where it is asked for */
-} sections[] = {{"products", bench_products, false}, {"adam", bench_adam, false},
-                {"engine", bench_engine, false},     {"parts", bench_parts, false},
-                {"mlp", bench_mlp, false},           {"training", bench_training, false},
-                {"scoring", bench_scoring, false},   {"reading", bench_reading, false},
-                {"growth", bench_growth, true}};
+} sections[] = {{"products", bench_products, false},   {"adam", bench_adam, false},
+                {"functions", bench_functions, false}, {"engine", bench_engine, false},
+                {"parts", bench_parts, false},         {"mlp", bench_mlp, false},
+                {"training", bench_training, false},   {"scoring", bench_scoring, false},
+                {"reading", bench_reading, false},     {"growth", bench_growth, true}};
 
 enum { SECTIONS = sizeof sections / sizeof *sections };
 

@@ -1,4 +1,5 @@
-/* The inner loops against what the machine can do: matrix products and dense Adam. */
+/* The inner loops: matrix products and dense Adam against what the machine can do, and the elementary
+ * functions. */
 #include <stdio.h>
 #include <string.h>
 
@@ -139,4 +140,46 @@ void bench_adam(void)
     printf("\ndense Adam, %d parameters: %.0f us; floors: arithmetic %.0f us, memory %.0f us; "
            "ratio %.2f\n", PARAMETERS, 1e6 * seconds, 1e6 * arithmetic, 1e6 * memory,
            seconds / floor);
+}
+
+/* ---- functions ------------------------------------------------------------------------------- */
+
+/* Least nanoseconds an element of y = f(x, x), in the second-level cache. */
+static double function_ns(int row, tg_dtype dtype, double low, double high)
+{
+    enum { N = 16384 };
+    double least = 1e9;
+    tg_step_begin();
+    tg_tensor *x = tg_empty(dtype, N);
+    tg_fill_uniform(x, low, high);
+    const tg_tensor *y = tg_empty(dtype, N);
+    const void *const in[] = {x->data, x->data};
+    for (int round = 0; round < 200; round++) {
+        const double start = seconds_now();
+        tg_kernels_of(dtype)->map[row][TG_VALUE](N, y->data, in);
+        const double nanoseconds = 1e9 * (seconds_now() - start) / N;
+        least = nanoseconds < least ? nanoseconds : least;
+    }
+    tg_step_end();
+    return least;
+}
+
+void bench_functions(void)
+{
+    static const struct {
+        const char *name;
+        int row;
+        double low, high;
+    } function[] = {{"exp", TG_ROW_exp, -10, 10},       {"log", TG_ROW_log, 0, 10},
+                    {"sigmoid", TG_ROW_sigmoid, -5, 5}, {"tanh", TG_ROW_tanh, -5, 5},
+                    {"gelu", TG_ROW_gelu, -5, 5},       {"softplus", TG_ROW_softplus, -5, 5},
+                    {"pow", TG_ROW_pow, 0.1, 5},        {"sqrt", TG_ROW_sqrt, 0, 5}};
+    puts("\nns an element    f32     f64");
+    for (size_t i = 0; i < sizeof function / sizeof *function; i++) {
+        printf("%-12s", function[i].name);
+        for (int t = 0; t < 2; t++)
+            printf(" %7.2f", function_ns(function[i].row, t ? TG_F64 : TG_F32, function[i].low,
+                                         function[i].high));
+        puts("");
+    }
 }

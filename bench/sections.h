@@ -6,6 +6,7 @@
 
 void bench_products(void); /* kernel_speed.c */
 void bench_adam(void);
+void bench_functions(void);
 void bench_engine(void); /* bench.c */
 void bench_parts(void);  /* parts.c: where the time of a training step goes */
 void bench_training(void); /* training.c */

@@ -354,6 +354,21 @@ Test(op_corners, second_derivatives__of_finite_elements_stay_finite)
     IS(second(tg_huber_loss(x, zeros, 1.5), x), 0, 0.25, 0, 0.25);
 }
 
+/* b (b - 1) is infinite, a^(b - 2) is 0. */
+Test(op_corners, second_derivative_of_pow__does_not_overflow)
+{
+    tg_tensor *x = LEAF(0.5);
+    IS(second(tg_sum(tg_pow_scalar(x, 1e200)), x), 0);
+}
+
+/* torch.relu(torch.tensor([-0.0, nan])) */
+Test(op_corners, relu__keeps_negative_zero_and_nan)
+{
+    const tg_tensor *y = tg_relu(F64(-0.0, NAN));
+    cr_expect(tg_get(y, 0) == 0 && signbit(tg_get(y, 0)), "%g", tg_get(y, 0));
+    cr_expect(isnan(tg_get(y, 1)), "%g", tg_get(y, 1));
+}
+
 /* There is none, or zeros, in PyTorch. */
 Test(op_corners, straight_functions__have_no_second_derivative)
 {
