@@ -21,7 +21,9 @@ root=$(pwd)
 build=$(cd "$build" && pwd)
 out=$build/shell_listings
 rm -rf "$out"
-unset MAKEFLAGS MFLAGS BUILD CFLAGS # those of the make that runs the tests
+unset MFLAGS BUILD CFLAGS # those of the make that runs the tests
+MAKEFLAGS=-j$(getconf _NPROCESSORS_ONLN)
+export MAKEFLAGS
 
 complain() {
     echo "tests/shell_listings.sh: $1" >&2
