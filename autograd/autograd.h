@@ -37,8 +37,9 @@ void tg_step_end(void);
 #define tg_backward(loss) tg_backward_at(TG_HERE, loss)
 void tg_backward_at(const char *at, tg_tensor *loss);
 
-/* d output / d input[i] for chosen inputs, leaves or results: new tensors of the step in grad[i],
- * NULL where the output does not depend on it. Nothing is added to any leaf's grad.
+/* d output / d input[i] for chosen inputs, leaves or results: tensors of the step in grad[i], which
+ * may share memory with one another and with grad_output, as in PyTorch; NULL where the output does
+ * not depend on it. Nothing is added to any leaf's grad.
  *
  *     tg_tensor *dx[2];
  *     tg_grad(loss, ((tg_tensor *[]){x, y}), 2, dx, .create_graph = true);
@@ -69,7 +70,8 @@ void tg_retain_grad_at(const char *at, tg_tensor *x);
 
 /* A function that sees the gradient of x, complete and never row-sparse, whenever tg_backward or
  * tg_grad has it, and gives another one of the same dtype and shape in its place, or NULL to leave
- * it. It may call both itself. One a tensor; NULL takes it away. */
+ * it. It may call both itself; it must not change g in place, for other gradients may share its
+ * memory. One a tensor; NULL takes it away. */
 typedef tg_tensor *(*tg_hook)(void *context, tg_tensor *g);
 #define tg_register_hook(x, hook, context) tg_register_hook_at(TG_HERE, x, hook, context)
 void tg_register_hook_at(const char *at, tg_tensor *x, tg_hook hook, void *context);
