@@ -46,7 +46,9 @@ endif
 # FLAGS_x: further flags for the files of folder x, or for x.c.
 # Kernels: nothing is fused, except where set.inc says so; errno and floating-point traps would
 # forbid vector sqrt and selects. No further relaxation: NaN and infinity keep their meaning.
-FLAGS_kernels := $(if $(SANITIZE),-O2,-O3) -ffp-contract=off -fno-math-errno -fno-trapping-math
+# -Wno-pass-failed: clang would warn of loops that stay scalar, as under a sanitizer they do.
+FLAGS_kernels := $(if $(SANITIZE),-O2,-O3) -ffp-contract=off -fno-math-errno -fno-trapping-math \
+    -Wno-pass-failed
 ifneq (,$(findstring x86_64,$(shell $(CC) -dumpmachine)))
 FLAGS_avx2 := -mavx2 -mfma
 FLAGS_avx512 := -mavx512f -mavx512dq -mavx512bw -mavx512vl -mfma -mprefer-vector-width=512
