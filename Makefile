@@ -46,9 +46,10 @@ endif
 # FLAGS_x: further flags for the files of folder x, or for x.c.
 # Kernels: nothing is fused, except where set.inc says so; errno and floating-point traps would
 # forbid vector sqrt and selects. No further relaxation: NaN and infinity keep their meaning.
-# -Wno-pass-failed: clang would warn of loops that stay scalar, as under a sanitizer they do.
+# -Wno-pass-failed: clang would warn of loops that stay scalar, as under a sanitizer they do. No gcov:
+# loops that count do not become vectors, and there are no error lines in them.
 FLAGS_kernels := $(if $(SANITIZE),-O2,-O3) -ffp-contract=off -fno-math-errno -fno-trapping-math \
-    -Wno-pass-failed
+    -Wno-pass-failed -fno-profile-arcs -fno-test-coverage
 ifneq (,$(findstring x86_64,$(shell $(CC) -dumpmachine)))
 FLAGS_avx2 := -mavx2 -mfma
 FLAGS_avx512 := -mavx512f -mavx512dq -mavx512bw -mavx512vl -mfma -mprefer-vector-width=512
