@@ -11,7 +11,7 @@ reports='say say_last_error usage_error usage_error_unknown tg_failure tg_misuse
          reject wrong tg_lines_wrong tg_lines_wrong_field tg_lines_wrong_number tg_out_of_memory
          no_memory refuse_parameter'
 
-"${MAKE:-make}" BUILD="$build" CFLAGS='-O0 -g --coverage' "$build/run-tests" "$build/ncf"
+"${MAKE:-make}" BUILD="$build" CFLAGS='-O1 -fno-inline --coverage' "$build/run-tests" "$build/ncf"
 find "$build" -name '*.gcda' -exec rm {} +
 sh tests/run.sh "$build"
 
