@@ -35,7 +35,7 @@ LAYOUTS = ("contiguous", "transposed", "gaps", "expanded")
 NAMES = {torch.float32: "f32", torch.float64: "f64", torch.int64: "i64"}
 PARTS = ("value", "d1", "d2")
 SCALES = {"nn.functional.layer_norm": 1000.0,  # 1 / sqrt(eps) of them
-          "nn.functional._scaled_dot_product_attention": 100.0}  # scores, which cancel
+          "nn.functional._scaled_dot_product_attention": 100.0}  # products of three operands
 READS_STRIDES = ("view", "view_as")
 LARGE = 20000  # elements; larger samples are run in one layout, and their first gradients only
 

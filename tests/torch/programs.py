@@ -294,7 +294,8 @@ CONDITION = {"layer_norm": 1e3, "var_dim": 1e2, "matmul": 1e2, "linear": 1e2, "p
 # Their rules choose where PyTorch's multiply 0 with infinity, so that NaN may be a number here.
 POLES = {"sqrt", "log", "div", "div_scalar", "pow", "pow_scalar", "max_dim", "min_dim"}
 # Their rules read, or may read, operands that PyTorch's do not: a change in place is misuse sooner.
-READ_MORE = {"relu", "div", "layer_norm", "l1_loss", "bpr_loss", "cross_entropy"}
+# partial: the second derivative of bce_with_logits_loss reads the logits, PyTorch's their sigmoid.
+READ_MORE = {"relu", "div", "layer_norm", "l1_loss", "bpr_loss", "cross_entropy", "partial"}
 NAME = re.compile(r"\bt\d+\b")
 
 
