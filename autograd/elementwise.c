@@ -14,12 +14,12 @@ static bool is_floating(const tg_node *n, int i)
 /* ---- derivatives ----------------------------------------------------------------------------- */
 
 /* partial(g, operands, y) = g times a derivative of a row: an op, so that there are second orders.
- * y is the row's value, which derivatives may use: no gradient goes through it, since the second
- * derivatives are those of the whole. */
-typedef struct partial_attr {
-    int row;
-    tg_map_kind kind;
-} partial_attr;
+ * Its attribute is which derivative. y is the row's value, which derivatives may use: no gradient
+ * goes through it, since the second derivatives are those of the whole. */
+static tg_map_kind kind_of(const tg_node *n)
+{
+    return *(const tg_map_kind *)n->attr;
+}
 
 /* The formulas as they are written in the table. */
 #define UNARY(op, value, gx, gxx, low, high) {#value, #gx, "", #gxx, "", ""},
@@ -36,12 +36,12 @@ static const tg_map_kind further[TG_MAPS][2] = {[TG_DA] = {TG_DAA, TG_DAB},
 
 /* Whether the formula has a gradient with respect to operand i. If not, the operand must not seem
  * to have one of zeros: multiplied with an infinite derivative they would be NaN. */
-static bool varies_with(const partial_attr *p, int i)
+static bool varies_with(int row, tg_map_kind kind, int i)
 {
-    const tg_map_kind next = further[p->kind][i];
+    const tg_map_kind next = further[kind][i];
     if (next == TG_VALUE)
-        return strpbrk(formulas[p->row][p->kind], "abxy") != NULL; /* operands, and the value */
-    return strcmp(formulas[p->row][next], "0") != 0;
+        return strpbrk(formulas[row][kind], "abxy") != NULL; /* operands, and the value */
+    return strcmp(formulas[row][next], "0") != 0;
 }
 
 /* Whether a formula over `count` operands names operand i, or the value (i is count). */
@@ -62,58 +62,65 @@ static bool row_reads(const tg_node *n, int i)
 /* The same for g (i is 0), the operands and y of a partial. */
 static bool partial_reads(const tg_node *n, int i)
 {
-    const partial_attr *p = n->attr;
-    const int count = n->nin - 2;
-    bool reads = tg_needs_grad(n, 0) && i > 0 && names(p->row, p->kind, count, i - 1);
+    const int row = n->op->row, count = n->nin - 2;
+    const tg_map_kind kind = kind_of(n);
+    bool reads = tg_needs_grad(n, 0) && i > 0 && names(row, kind, count, i - 1);
     for (int k = 0; k < count; k++)
         reads = reads || (tg_needs_grad(n, 1 + k) &&
-                          (i == 0 || names(p->row, further[p->kind][k], count, i - 1)));
+                          (i == 0 || names(row, further[kind][k], count, i - 1)));
     return i < n->nin && reads;
 }
 
 static tg_tensor *partial_forward(const tg_node *n)
 {
-    const partial_attr *p = n->attr;
     const tg_tensor *y = n->in[n->nin - 1];
     tg_tensor *dx = tg_result(n, y->dtype, y->shape);
     if (!tg_is_error(dx))
-        tg_map(tg_kernels_of(dx->dtype)->map[p->row][p->kind], dx, n->nin,
+        tg_map(tg_kernels_of(dx->dtype)->map[n->op->row][kind_of(n)], dx, n->nin,
                (const tg_tensor *const *)n->in);
     return dx;
 }
 
 static void partial_backward(const tg_node *n, tg_tensor *h, tg_tensor **dx)
 {
-    const partial_attr p = *(const partial_attr *)n->attr;
-    const int count = n->nin - 2;
+    const int row = n->op->row, count = n->nin - 2;
     tg_tensor *g = n->in[0], **operand = n->in + 1, *y = n->in[n->nin - 1];
     if (tg_needs_grad(n, 0))
-        dx[0] = tg_partial(n->at, p.row, p.kind, h, operand, count, y);
+        dx[0] = tg_partial(n->at, row, kind_of(n), h, operand, count, y);
     for (int i = 0; i < count; i++) {
-        const tg_map_kind next = further[p.kind][i];
+        const tg_map_kind next = further[kind_of(n)][i];
         if (!tg_needs_grad(n, 1 + i))
             continue;
         if (next == TG_VALUE)
             dx[1 + i] = tg_reject(n, "third derivatives of elementwise ops are not there");
         else
-            dx[1 + i] = tg_partial(n->at, p.row, next, tg_mul_at(n->at, h, g), operand, count, y);
+            dx[1 + i] = tg_partial(n->at, row, next, tg_mul_at(n->at, h, g), operand, count, y);
     }
 }
 
-static const tg_op tg_op_partial = {
-    .name = "partial",
-    .arity = TG_VARIADIC,
-    .forward = partial_forward,
-    .backward = partial_backward,
-    .reads = partial_reads,
+/* One for each row, so that messages name it. */
+#define PARTIAL(op)                                                                                \
+    {.name = #op "'s gradient",                                                                    \
+     .arity = TG_VARIADIC,                                                                         \
+     .forward = partial_forward,                                                                   \
+     .backward = partial_backward,                                                                 \
+     .row = TG_ROW_##op,                                                                           \
+     .reads = partial_reads},
+#define UNARY(op, ...) PARTIAL(op)
+#define BINARY(op, ...) PARTIAL(op)
+static const tg_op partials[TG_ROWS] = {
+#include "tensor/elementwise.def"
 };
+#undef UNARY
+#undef BINARY
+#undef PARTIAL
 
 /* What has no gradient in the formula, and y, must not be reached through it. Only gradients that
  * are recorded come here; inlined, it would cost the others as much as half of partial. */
-__attribute__((noinline)) static void leave_out(const partial_attr *p, int count, tg_tensor *in[])
+__attribute__((noinline)) static void leave_out(int row, tg_map_kind kind, int count, tg_tensor *in[])
 {
     for (int i = 0; i <= count; i++)
-        if (in[1 + i]->requires_grad && (i == count || !varies_with(p, i)))
+        if (in[1 + i]->requires_grad && (i == count || !varies_with(row, kind, i)))
             in[1 + i] = tg_tensor_alias(in[1 + i]);
 }
 
@@ -123,12 +130,11 @@ tg_tensor *tg_partial(const char *at, int row, tg_map_kind kind, tg_tensor *g, t
     const char *formula = formulas[row][kind];
     if (formula[0] == 'g' && formula[1] == '\0')
         return g;
-    const partial_attr p = {row, kind};
     tg_tensor *in[4] = {g, operand[0], count > 1 ? operand[1] : NULL};
     in[1 + count] = y;
     if (tg_grad_enabled())
-        leave_out(&p, count, in);
-    return tg_apply(at, &tg_op_partial, 2 + count, in, &p, sizeof p);
+        leave_out(row, kind, count, in);
+    return tg_apply(at, &partials[row], 2 + count, in, &kind, sizeof kind);
 }
 
 /* ---- one operand ----------------------------------------------------------------------------- */

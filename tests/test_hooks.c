@@ -190,7 +190,7 @@ Test(hooks, in_place__change_between_two_backwards_through_a_gradient_is_named)
     tg_grad(y, &x, 1, &dx, .create_graph = true);
     tg_fill(y, 1); /* exp's value, of which the second derivative is made too */
     tg_backward(dx);
-    expect_misuse("partial: operand 2, saved for the gradient, was changed in place since");
+    expect_misuse("exp's gradient: operand 2, saved for the gradient, was changed in place since");
     cr_expect_null(x->grad);
     tg_step_end();
     tg_free(x);

@@ -294,8 +294,9 @@ CONDITION = {"layer_norm": 1e3, "var_dim": 1e2, "matmul": 1e2, "linear": 1e2, "p
 # Their rules choose where PyTorch's multiply 0 with infinity, so that NaN may be a number here.
 POLES = {"sqrt", "log", "div", "div_scalar", "pow", "pow_scalar", "max_dim", "min_dim"}
 # Their rules read, or may read, operands that PyTorch's do not: a change in place is misuse sooner.
-# partial: the second derivative of bce_with_logits_loss reads the logits, PyTorch's their sigmoid.
-READ_MORE = {"relu", "div", "layer_norm", "l1_loss", "bpr_loss", "cross_entropy", "partial"}
+# The second derivative of bce_with_logits_loss reads the logits, PyTorch's their sigmoid.
+READ_MORE = {"relu", "div", "layer_norm", "l1_loss", "bpr_loss", "cross_entropy",
+             "logit_cross_entropy's gradient"}
 NAME = re.compile(r"\bt\d+\b")
 
 
@@ -340,7 +341,7 @@ class Runner:
 
     @staticmethod
     def check_refusal(op, theirs, ours):
-        changed = ours and re.search(r"(\w+): [^:]*saved for the gradient, was changed", ours)
+        changed = ours and re.search(r": ([\w' ]+): [^:]*saved for the gradient, was changed", ours)
         if changed and not theirs:
             raise Finished if changed.group(1) in READ_MORE else Refused(ours)
         if theirs and "ZeroTensors" in theirs:
