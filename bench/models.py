@@ -15,10 +15,9 @@ reset (/proc/self/clear_refs), and four steps follow. The figure is the peak of 
 been warmed up, and its malloc works as it comes, which takes the least; for times it keeps its
 blocks. Of two interpreters the one that takes less counts.
 """
-import argparse
 import sys
 
-from side import Died, Side, mean, pythons_with_torch, torch_sides
+from side import Died, Side, arguments, mean, torch_sides
 
 MODELS = ("sasrec", "gru4rec", "multvae", "deepfm", "two_tower", "lenet", "gpt", "lightgcn",
           "wgan_gp", "word2vec")
@@ -103,17 +102,10 @@ def table(names, bench, pythons):
 
 
 def main():
-    parser = argparse.ArgumentParser()
-    parser.add_argument("--bench", required=True)
-    parser.add_argument("--python", default=sys.executable)
-    parser.add_argument("--models", default="")
-    parser.add_argument("--quick", action="store_true")
-    args = parser.parse_args()
-    names = args.models.split() or MODELS
+    bench, pythons, names, is_quick = arguments("bench-models", "models")
     for name in set(names) - set(MODELS):
         sys.exit(f"bench-models: no model {name}; there are {' '.join(MODELS)}")
-    pythons = pythons_with_torch(args.python.split(), "bench-models")
-    (quick if args.quick else table)(names, args.bench, pythons)
+    (quick if is_quick else table)(names or MODELS, bench, pythons)
 
 
 if __name__ == "__main__":

@@ -8,12 +8,11 @@ faster. `forward` is without gradients, `both` is forward and backward of sum(op
 interpreters the faster one counts, for each figure. First, each op's result and gradients are
 compared. --quick does only that, at small sizes.
 """
-import argparse
 import os
 import re
 import sys
 
-from side import HERE, Died, Side, mean, pythons_with_torch, rows_of, torch_sides
+from side import HERE, Died, Side, arguments, mean, rows_of, torch_sides
 
 OPS = os.path.join(HERE, "ops.def")
 SIZES = ((32, 32), (1000, 37), (1024, 1024))
@@ -105,30 +104,24 @@ def compare(ours, theirs, row, size):
 
 
 def main():
-    parser = argparse.ArgumentParser()
-    parser.add_argument("--bench", required=True)
-    parser.add_argument("--python", default=sys.executable)
-    parser.add_argument("--ops", default="")
-    parser.add_argument("--quick", action="store_true")
-    args = parser.parse_args()
-    rows = chosen(args.ops.split())
-    pythons = pythons_with_torch(args.python.split(), "bench-ops")
+    bench, pythons, names, is_quick = arguments("bench-ops", "ops")
+    rows = chosen(names)
     if missing():
         print("bench-ops: bench/ops.def has no line for", *missing(), file=sys.stderr)
-        if args.quick:
+        if is_quick:
             sys.exit(1)
-    ours = Side(args.bench, "ops")
+    ours = Side(bench, "ops")
     theirs = {n: torch_sides(pythons, "torch_ops.py", OPS, threads=n)
-              for n in (THREADS[:1] if args.quick else THREADS)}
+              for n in (THREADS[:1] if is_quick else THREADS)}
     for side in theirs[1]:
         print(side.ask("about"))
-    for size in SIZES[:2] if args.quick else SIZES:
-        if args.quick:
+    for size in SIZES[:2] if is_quick else SIZES:
+        if is_quick:
             for row in rows:
                 compare(ours, theirs, row, size)
         else:
             table(ours, theirs, rows, size)
-    if args.quick:
+    if is_quick:
         print(f"{len(rows)} ops: results and gradients as PyTorch's")
 
 

@@ -2,6 +2,7 @@
 
 Whoever is not asked is stopped, so that no thread of the one that still spins disturbs the other.
 """
+import argparse
 import atexit
 import ctypes
 import math
@@ -109,6 +110,17 @@ def pythons_with_torch(words, target):
     return words
 
 
+def arguments(target, names):
+    """What both tables are asked for on the command line; `names` is the option that chooses."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--bench", required=True)
+    parser.add_argument("--python", default=sys.executable)
+    parser.add_argument(f"--{names}", dest="names", default="")
+    parser.add_argument("--quick", action="store_true")
+    args = parser.parse_args()
+    return args.bench, pythons_with_torch(args.python.split(), target), args.names.split(), args.quick
+
+
 def mean(ratios):
     return math.exp(sum(map(math.log, ratios)) / len(ratios)) if ratios else float("nan")
 
@@ -120,5 +132,9 @@ def rows_of(path):
     """The rows of ops.def."""
     with open(path, encoding="utf-8") as file:
         text = re.sub(r"/\*.*?\*/", "", file.read(), flags=re.DOTALL)
-    return [Row(*row) for row in re.findall(
+    rows = [Row(*row) for row in re.findall(
         r'^(OP|RANDOM|DECISION)\((\w+), "(\w+)",\s*"([^"]*)",', text, re.MULTILINE)]
+    for name in re.findall(r"^[A-Z]+\((\w+)", text, re.MULTILINE):
+        if name not in (row.name for row in rows):
+            sys.exit(f"{path}: the line of {name} is none that can be read here")
+    return rows

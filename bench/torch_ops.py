@@ -51,6 +51,13 @@ def operand(letter, number, m, n, wants):
     return values.float().requires_grad_(gradient and wants)
 
 
+def composed_attention(q, k, v):
+    return (q @ k.transpose(1, 2) / q.shape[2] ** 0.5).softmax(2) @ v
+
+
+attention = getattr(F, "scaled_dot_product_attention", composed_attention)  # from 2.0 on
+
+
 class Ops(About):
     def __init__(self, path):
         self.rows = {row.name: row for row in rows_of(path)}
@@ -61,7 +68,7 @@ class Ops(About):
         made = {"abc"[i]: operand(letter, i, m, n, wants)
                 for i, letter in enumerate(self.row.operands)}
         self.leaves = [name for name, t in made.items() if t.requires_grad]
-        self.names = {"torch": torch, "F": F, "m": m, "n": n, **made}
+        self.names = {"torch": torch, "F": F, "attention": attention, "m": m, "n": n, **made}
         return "ok"
 
     def check(self):

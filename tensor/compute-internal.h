@@ -20,7 +20,7 @@ const tg_type_kernels *tg_kernels_of(tg_dtype dtype);
  * broadcasts to its shape. An input may be out itself. */
 void tg_map(tg_map_kernel kernel, const tg_tensor *out, int nin, const tg_tensor *const in[]);
 
-/* ---- products: multiply.c; sums: compute.c --------------------------------------------------- */
+/* ---- products: multiply.c -------------------------------------------------------------------- */
 
 /* c = start + a b: (..., m, n) = (n) + (..., m, k) (..., k, n), the ... broadcast, of any strides;
  * c is contiguous. start may be NULL. A sum over many rows, as of a transposed a, is made of two

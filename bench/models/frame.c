@@ -111,23 +111,6 @@ double update(tg_optimizer *optimizer, tg_tensor *loss)
     return tg_item(loss);
 }
 
-tg_tensor *make_causal_mask(int64_t n)
-{
-    tg_tensor *mask = tg_owned(TG_F32, n, n);
-    for (int64_t i = 0; i < n; i++)
-        for (int64_t j = i + 1; j < n; j++)
-            tg_set(mask, -INFINITY, i, j);
-    return mask;
-}
-
-tg_tensor *attention(tg_tensor *q, tg_tensor *k, tg_tensor *v, tg_tensor *mask, double dropout,
-                     bool training)
-{
-    q = tg_mul_scalar(q, 1 / sqrt((double)tg_size(q, -1)));
-    tg_tensor *scores = tg_add(tg_matmul(q, tg_transpose(k, -2, -1)), mask);
-    return tg_matmul(tg_dropout(tg_softmax(scores, -1), dropout, training), v);
-}
-
 /* ---- answers --------------------------------------------------------------------------------- */
 
 static double step(const contender *c, void *model, int64_t number, bool training)

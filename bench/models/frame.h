@@ -37,10 +37,4 @@ void begin_training(void);
 /* Gradients and an update; gives the loss. */
 double update(tg_optimizer *optimizer, tg_tensor *loss);
 
-/* (n, n): 0 up to the diagonal, -inf above. */
-tg_tensor *make_causal_mask(int64_t n);
-/* softmax(q k^T / sqrt(size) + mask) v: (..., n, size) each */
-tg_tensor *attention(tg_tensor *q, tg_tensor *k, tg_tensor *v, tg_tensor *mask, double dropout,
-                     bool training);
-
 #endif

@@ -17,7 +17,7 @@ typedef struct {
     gpt_block *block[LAYERS];
     tg_layer_norm_layer *norm;
     tg_optimizer *optimizer;
-    tg_tensor *x, *y, *places, *mask;
+    tg_tensor *x, *y, *places;
 } gpt_model;
 
 static gpt_block *block_new(void)
@@ -49,18 +49,18 @@ static void *make(void)
     m->places = tg_owned(TG_I64, CONTEXT);
     for (int i = 0; i < CONTEXT; i++)
         tg_set(m->places, i, i);
-    m->mask = make_causal_mask(CONTEXT);
     begin_training();
     m->optimizer = tg_adam(m, .lr = 1e-3);
     return m;
 }
 
-static tg_tensor *block_forward(gpt_block *b, tg_tensor *x, tg_tensor *mask)
+static tg_tensor *block_forward(gpt_block *b, tg_tensor *x)
 {
     tg_tensor *h = tg_linear_forward(b->qkv, tg_forward(b->norm1, x));
     h = tg_view(h, -1, CONTEXT, 3, HEADS, WIDTH / HEADS);
     h = tg_permute(h, 2, 0, 3, 1, 4); /* (3, batch, heads, context, width / heads) */
-    h = attention(tg_select(h, 0, 0), tg_select(h, 0, 1), tg_select(h, 0, 2), mask, 0, true);
+    h = tg_scaled_dot_product_attention(tg_select(h, 0, 0), tg_select(h, 0, 1), tg_select(h, 0, 2),
+                                        NULL, 0, true);
     h = tg_reshape(tg_permute(h, 0, 2, 1, 3), -1, CONTEXT, WIDTH);
     x = tg_add(x, tg_linear_forward(b->out, h));
     h = tg_gelu(tg_linear_forward(b->up, tg_forward(b->norm2, x)));
@@ -74,7 +74,7 @@ static double step(void *model, int64_t number, bool training)
     tg_tensor *x = tg_add(tg_embedding_forward(m->token, batch_of(m->x, number)),
                           tg_embedding_forward(m->position, m->places));
     for (int i = 0; i < LAYERS; i++)
-        x = block_forward(m->block[i], x, m->mask);
+        x = block_forward(m->block[i], x);
     tg_tensor *logits = tg_linear(tg_forward(m->norm, x), m->token->weight, NULL); /* tied */
     return update(m->optimizer, tg_cross_entropy(tg_view(logits, -1, CHARACTERS),
                                                  tg_view(batch_of(m->y, number), -1)));

@@ -18,7 +18,7 @@ typedef struct {
     sasrec_block *block[BLOCKS];
     tg_layer_norm_layer *norm;
     tg_optimizer *optimizer;
-    tg_tensor *seen, *positive, *negative, *places, *mask;
+    tg_tensor *seen, *positive, *negative, *places;
 } sasrec_model;
 
 static sasrec_block *block_new(void)
@@ -53,17 +53,17 @@ static void *make(void)
     m->places = tg_owned(TG_I64, LENGTH);
     for (int i = 0; i < LENGTH; i++)
         tg_set(m->places, i, i);
-    m->mask = make_causal_mask(LENGTH);
     begin_training();
     m->optimizer = tg_adam(m, .lr = 1e-3, .beta2 = 0.98, .catch_up = true);
     return m;
 }
 
-static tg_tensor *block_forward(sasrec_block *b, tg_tensor *x, tg_tensor *mask, bool training)
+static tg_tensor *block_forward(sasrec_block *b, tg_tensor *x, bool training)
 {
     tg_tensor *q = tg_forward(b->norm1, x); /* (batch, length, width) */
-    tg_tensor *h = attention(tg_linear_forward(b->q, q), tg_linear_forward(b->k, x),
-                             tg_linear_forward(b->v, x), mask, dropout, training);
+    tg_tensor *h = tg_scaled_dot_product_attention(
+        tg_linear_forward(b->q, q), tg_linear_forward(b->k, x), tg_linear_forward(b->v, x), NULL,
+        training ? dropout : 0, true);
     x = tg_forward(b->norm2, tg_add(q, tg_linear_forward(b->out, h)));
     h = tg_relu(tg_dropout(tg_linear_forward(b->hidden1, x), dropout, training));
     return tg_add(x, tg_dropout(tg_linear_forward(b->hidden2, h), dropout, training));
@@ -82,7 +82,7 @@ static double step(void *model, int64_t number, bool training)
     x = tg_add(tg_mul_scalar(x, 7.0710678), tg_embedding_forward(m->position, m->places));
     x = tg_dropout(x, dropout, training);
     for (int i = 0; i < BLOCKS; i++)
-        x = block_forward(m->block[i], x, m->mask, training);
+        x = block_forward(m->block[i], x, training);
     x = tg_forward(m->norm, x);
     tg_tensor *positive = logits(m, x, batch_of(m->positive, number));
     tg_tensor *negative = logits(m, x, batch_of(m->negative, number));
