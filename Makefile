@@ -47,9 +47,11 @@ endif
 # Kernels: nothing is fused, except where set.inc says so; errno and floating-point traps would
 # forbid vector sqrt and selects. No further relaxation: NaN and infinity keep their meaning.
 # -Wno-pass-failed: clang would warn of loops that stay scalar, as under a sanitizer they do. No gcov:
-# loops that count do not become vectors, and there are no error lines in them.
-FLAGS_kernels := $(if $(SANITIZE),-O2,-O3) -ffp-contract=off -fno-math-errno -fno-trapping-math \
-    -Wno-pass-failed -fno-profile-arcs -fno-test-coverage
+# loops that count do not become vectors, and there are no error lines in them. -g1: no debugger finds
+# the variables of such loops, and looking for them takes a third of the time. -fPIC costs kernels
+# nothing, and both libraries take the same objects of them, which are slow to compile.
+FLAGS_kernels := -O2 $(if $(filter -g%,$(CFLAGS)),-g1) -ffp-contract=off -fno-math-errno \
+    -fno-trapping-math -Wno-pass-failed -fno-profile-arcs -fno-test-coverage -fPIC
 ifneq (,$(findstring x86_64,$(shell $(CC) -dumpmachine)))
 FLAGS_avx2 := -mavx2 -mfma
 FLAGS_avx512 := -mavx512f -mavx512dq -mavx512bw -mavx512vl -mfma -mprefer-vector-width=512
@@ -200,7 +202,10 @@ SONAME := libtapegrad.so.$(firstword $(subst ., ,$(VERSION)))
 
 $(BUILD)/libtapegrad.a: $(LIBRARY_OBJECTS)
 	$(call say,AR  )rm -f $@ && ar rcs $@ $^
-$(BUILD)/libtapegrad.so: $(LIBRARY_OBJECTS:$(BUILD)/%=$(BUILD)/pic/%) $(BUILD)/linked_with
+KERNEL_OBJECTS := $(filter $(BUILD)/tensor/kernels/%,$(LIBRARY_OBJECTS))
+PIC_OBJECTS := $(KERNEL_OBJECTS) $(patsubst $(BUILD)/%,$(BUILD)/pic/%,$(filter-out \
+                   $(KERNEL_OBJECTS),$(LIBRARY_OBJECTS)))
+$(BUILD)/libtapegrad.so: $(PIC_OBJECTS) $(BUILD)/linked_with
 	@echo '{ global: tg_*; local: *; };' >$(BUILD)/exports
 	$(link) -shared -Wl,-soname,$(SONAME) -Wl,--version-script,$(BUILD)/exports $(LDLIBS)
 
