@@ -52,7 +52,6 @@ static void map_block(void *context, const tg_block *b)
         copy_rows(m->dtype[0], b->rows, b->n, b->data[0], b->row[0], b->stride[0], at[0], b->n, 1);
 }
 
-/* out may have any strides here. */
 static void map_strided(tg_map_kernel kernel, const tg_tensor *out, int nin,
                         const tg_tensor *const in[])
 {
@@ -87,7 +86,7 @@ static bool map_at_once(tg_map_kernel kernel, int64_t total, const tg_tensor *ou
 void tg_map(tg_map_kernel kernel, const tg_tensor *out, int nin, const tg_tensor *const in[])
 {
     const int64_t total = tg_numel(out);
-    if (total > PARALLEL || !map_at_once(kernel, total, out, nin, in))
+    if (total > PARALLEL || !tg_is_contiguous(out) || !map_at_once(kernel, total, out, nin, in))
         map_strided(kernel, out, nin, in);
 }
 
