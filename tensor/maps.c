@@ -61,7 +61,6 @@ static bool is_one_element(const tg_loop *loop, int i)
     return true;
 }
 
-/* out may have any strides here. */
 static void map_strided(tg_map_kernel kernel, const tg_tensor *out, int nin,
                         const tg_tensor *const in[])
 {
@@ -103,7 +102,7 @@ static bool map_at_once(tg_map_kernel kernel, int64_t total, const tg_tensor *ou
 void tg_map(tg_map_kernel kernel, const tg_tensor *out, int nin, const tg_tensor *const in[])
 {
     const int64_t total = tg_numel(out);
-    if (total > PARALLEL || !map_at_once(kernel, total, out, nin, in))
+    if (total > PARALLEL || !tg_is_contiguous(out) || !map_at_once(kernel, total, out, nin, in))
         map_strided(kernel, out, nin, in);
 }
 
