@@ -13,8 +13,9 @@
 #   make uninstall          remove what make install put there, with the same PREFIX and DESTDIR
 #   make bench              speed on this machine
 #   make bench-compare      the same job in PyTorch, run in turn (needs python3-torch)
-#   make bench-ops          every op beside PyTorch's; OPS="softmax add" names some, QUICK=1 compares
-#                           the results alone, PYTHON="A B" takes the faster of two interpreters
+#   make bench-ops          every op beside PyTorch's; OPS="softmax add" names some, SIZES="64x64"
+#                           gives others, QUICK=1 compares the results alone, PYTHON="A B" takes the
+#                           faster of two interpreters
 #   make bench-models       training steps of ten models beside PyTorch's, with peak memory;
 #                           MODELS="gpt lenet" names some, QUICK=1 and PYTHON as above
 #   make bench-instructions fail where fixed work takes more instructions than recorded (valgrind)
@@ -47,9 +48,11 @@ endif
 # Kernels: nothing is fused, except where set.inc says so; errno and floating-point traps would
 # forbid vector sqrt and selects. No further relaxation: NaN and infinity keep their meaning.
 # -Wno-pass-failed: clang would warn of loops that stay scalar, as under a sanitizer they do. No gcov:
-# loops that count do not become vectors, and there are no error lines in them.
-FLAGS_kernels := $(if $(SANITIZE),-O2,-O3) -ffp-contract=off -fno-math-errno -fno-trapping-math \
-    -Wno-pass-failed -fno-profile-arcs -fno-test-coverage
+# loops that count do not become vectors, and there are no error lines in them. -g1: no debugger finds
+# the variables of such loops, and looking for them takes a third of the time. -fPIC costs kernels
+# nothing, and both libraries take the same objects of them, which are slow to compile.
+FLAGS_kernels := -O2 $(if $(filter -g%,$(CFLAGS)),-g1) -ffp-contract=off -fno-math-errno \
+    -fno-trapping-math -Wno-pass-failed -fno-profile-arcs -fno-test-coverage -fPIC
 ifneq (,$(findstring x86_64,$(shell $(CC) -dumpmachine)))
 FLAGS_avx2 := -mavx2 -mfma
 FLAGS_avx512 := -mavx512f -mavx512dq -mavx512bw -mavx512vl -mfma -mprefer-vector-width=512
@@ -181,7 +184,7 @@ bench-compare: $(BUILD)/run-bench
 	@sh bench/compare.sh $<
 bench-ops: $(BUILD)/run-bench
 	@$(firstword $(PYTHON)) bench/ops.py --bench $< --python "$(PYTHON)" --ops "$(OPS)" \
-	    $(if $(QUICK),--quick)
+	    --sizes "$(SIZES)" $(if $(QUICK),--quick)
 $(BUILD)/run-models: $(patsubst %.c,$(BUILD)/%.o,$(wildcard bench/models/*.c)) \
                      $(BUILD)/bench/peak.o $(ARCHIVES)
 bench-models: $(BUILD)/run-models
@@ -200,7 +203,10 @@ SONAME := libtapegrad.so.$(firstword $(subst ., ,$(VERSION)))
 
 $(BUILD)/libtapegrad.a: $(LIBRARY_OBJECTS)
 	$(call say,AR  )rm -f $@ && ar rcs $@ $^
-$(BUILD)/libtapegrad.so: $(LIBRARY_OBJECTS:$(BUILD)/%=$(BUILD)/pic/%) $(BUILD)/linked_with
+KERNEL_OBJECTS := $(filter $(BUILD)/tensor/kernels/%,$(LIBRARY_OBJECTS))
+PIC_OBJECTS := $(KERNEL_OBJECTS) $(patsubst $(BUILD)/%,$(BUILD)/pic/%,$(filter-out \
+                   $(KERNEL_OBJECTS),$(LIBRARY_OBJECTS)))
+$(BUILD)/libtapegrad.so: $(PIC_OBJECTS) $(BUILD)/linked_with
 	@echo '{ global: tg_*; local: *; };' >$(BUILD)/exports
 	$(link) -shared -Wl,-soname,$(SONAME) -Wl,--version-script,$(BUILD)/exports $(LDLIBS)
 

@@ -133,6 +133,25 @@ void tg_grad_accumulate(tg_tensor *x, tg_tensor *g)
     }
 }
 
+/* t += factor x for plain arrays, which overlap nowhere or are the same; false for others. */
+static bool add_scaled_plain(tg_tensor *t, double factor, const tg_tensor *x)
+{
+    const size_t size = (size_t)tg_numel(t) * tg_dtype_size(t->dtype);
+    const uintptr_t to = (uintptr_t)t->data, from = (uintptr_t)x->data;
+    if (t->rows || x->dtype != t->dtype || t->dtype == TG_I64 ||
+        !tg_shape_equal(&t->shape, &x->shape) || !tg_is_contiguous(t) || !tg_is_contiguous(x) ||
+        (to != from && to < from + size && from < to + size))
+        return false;
+    double room; /* for a number of any dtype */
+    tg_tensor number = *t;
+    number.data = &room;
+    number.shape.ndim = 0;
+    tg_element_set(&number, 0, factor);
+    tg_map(tg_kernels_of(t->dtype)->add_scaled, t, 3, (const tg_tensor *[]){t, &number, x});
+    tg_touch(t);
+    return true;
+}
+
 void tg_add_scaled_at(const char *at, tg_tensor *t, double factor, tg_tensor *x)
 {
     TG_FUNCTION("add_scaled");
@@ -155,7 +174,7 @@ void tg_add_scaled_at(const char *at, tg_tensor *t, double factor, tg_tensor *x)
             tg_tensor *row = tg_select_at(at, t, 0, ((const int64_t *)x->rows->data)[i]);
             tg_copy_at(at, row, tg_add_at(at, row, tg_select_at(at, change, 0, i)));
         }
-    } else {
+    } else if (!add_scaled_plain(t, factor, x)) {
         tg_copy_at(at, t, tg_add_at(at, t, tg_mul_scalar_at(at, x, factor)));
     }
     tg_step_end();
