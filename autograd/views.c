@@ -176,18 +176,24 @@ tg_tensor *tg_in_order(const char *at, tg_tensor *x, const tg_shape *order, bool
     return tg_permute_at(at, x, dims);
 }
 
+tg_shape tg_memory_order(const tg_tensor *x)
+{
+    tg_shape order = {.ndim = x->shape.ndim};
+    for (int d = 0; d < order.ndim; d++) {
+        int to = d;
+        for (; to > 0 && x->stride[order.size[to - 1]] < x->stride[d]; to--)
+            order.size[to] = order.size[to - 1];
+        order.size[to] = d;
+    }
+    return order;
+}
+
 tg_tensor *tg_dense(const char *at, tg_tensor *x, tg_shape *order)
 {
     *order = (tg_shape){.ndim = 0};
     if (tg_is_contiguous(x))
         return x;
-    order->ndim = x->shape.ndim; /* from the widest stride to the narrowest */
-    for (int d = 0; d < order->ndim; d++) {
-        int to = d;
-        for (; to > 0 && x->stride[order->size[to - 1]] < x->stride[d]; to--)
-            order->size[to] = order->size[to - 1];
-        order->size[to] = d;
-    }
+    *order = tg_memory_order(x);
     tg_tensor *y = tg_in_order(at, x, order, false);
     if (tg_is_contiguous(y))
         return y;
