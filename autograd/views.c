@@ -294,8 +294,18 @@ static void narrow_backward(const tg_node *n, tg_tensor *g, tg_tensor **dx)
 {
     const narrow_attr *a = n->attr;
     const tg_shape *shape = &n->in[0]->shape;
-    const int64_t size = shape->size[tg_dimension(shape, a->dim)];
-    dx[0] = tg_pad_at(n->at, g, a->dim, narrow_start(a, size), size);
+    const int dim = tg_dimension(shape, a->dim);
+    const int64_t size = shape->size[dim];
+    tg_shape order = {.ndim = 0}; /* the operand's in memory: there, no copy follows */
+    int padded = dim;
+    if (!tg_is_contiguous(n->in[0])) {
+        order = tg_memory_order(n->in[0]);
+        for (padded = 0; order.size[padded] != dim; padded++)
+            continue;
+    }
+    g = tg_in_order(n->at, g, &order, false);
+    g = tg_pad_at(n->at, g, padded, narrow_start(a, size), size);
+    dx[0] = tg_in_order(n->at, g, &order, true);
 }
 
 /* Only where the elements are: of many parts of one operand, as the states of a recurrent network,
