@@ -74,8 +74,9 @@ double tg_total(tg_dtype dtype, int64_t count, const void *x)
 void tg_sum_middle(tg_dtype dtype, tg_rows rows, void *out, const void *x)
 {
     const int64_t size = (int64_t)tg_dtype_size(dtype);
-    if (rows.outer != 1 || rows.inner != 1) {
-        tg_along_rows(tg_kernels_of(dtype)->rows[TG_ALONG_SUM], rows,
+    if (dtype == TG_I64 || rows.outer != 1 || rows.inner != 1) {
+        tg_along_rows(dtype == TG_I64 ? tg_kernels_get()->integer_sum
+                                      : tg_kernels_of(dtype)->rows[TG_ALONG_SUM], rows,
                       (tg_row_operand){out, rows.inner * size, size}, 1,
                       &(tg_row_operand){(void *)x, rows.count * rows.inner * size, size});
     } else if (dtype == TG_F32) {

@@ -175,6 +175,9 @@ typedef struct tg_kernels {
     /* Groups of random words: Philox4x32-10 (Salmon et al. 2011) from block number `first` on. */
     void (*philox)(uint64_t seed, uint64_t stream, uint64_t first, int64_t groups, uint32_t *word);
     const tg_type_kernels *type[2]; /* by tg_dtype: f32, f64 */
+    /* i64: values by row of elementwise.def, NULL where it has none; a row kernel for sums. */
+    const tg_map_kernel *integer;
+    tg_row_kernel integer_sum;
     /* By tg_dtype: f32, f64, i64. NaN goes before all, of equal ones the first. [i64 out], of x: the
      * place of the largest element in its row, which is not empty. Places of the k first of `count`
      * elements, in order. */
