@@ -30,8 +30,16 @@
 #define tg_square(x) tg_square_at(TG_HERE, x)
 #define tg_cube(x) tg_cube_at(TG_HERE, x)
 #define tg_sqrt(x) tg_sqrt_at(TG_HERE, x)
+#define tg_sign(x) tg_sign_at(TG_HERE, x)               /* -1, 0 or 1 */
+#define tg_round(x) tg_round_at(TG_HERE, x)             /* halves to even */
+#define tg_floor(x) tg_floor_at(TG_HERE, x)
+#define tg_ceil(x) tg_ceil_at(TG_HERE, x)
+#define tg_sin(x) tg_sin_at(TG_HERE, x)
+#define tg_cos(x) tg_cos_at(TG_HERE, x)
 #define tg_exp(x) tg_exp_at(TG_HERE, x)
+#define tg_expm1(x) tg_expm1_at(TG_HERE, x)             /* exp(x) - 1, accurate near 0 */
 #define tg_log(x) tg_log_at(TG_HERE, x)                 /* natural; -inf at 0, NaN below */
+#define tg_log1p(x) tg_log1p_at(TG_HERE, x)             /* log(1 + x), accurate near 0 */
 #define tg_relu(x) tg_relu_at(TG_HERE, x)               /* max(x, 0); derivative 0 at 0 */
 #define tg_sigmoid(x) tg_sigmoid_at(TG_HERE, x)         /* 1 / (1 + exp(-x)) */
 #define tg_tanh(x) tg_tanh_at(TG_HERE, x)

@@ -193,6 +193,9 @@ void bench_functions(void)
         int row;
         double low, high;
     } function[] = {{"exp", TG_ROW_exp, -10, 10},       {"log", TG_ROW_log, 0, 10},
+                    {"expm1", TG_ROW_expm1, -10, 10},   {"log1p", TG_ROW_log1p, -1, 10},
+                    {"sin", TG_ROW_sin, -10, 10},       {"cos", TG_ROW_cos, -10, 10},
+                    {"sin, far", TG_ROW_sin, 1e8, 1e9}, {"floor", TG_ROW_floor, -10, 10},
                     {"sigmoid", TG_ROW_sigmoid, -5, 5}, {"tanh", TG_ROW_tanh, -5, 5},
                     {"gelu", TG_ROW_gelu, -5, 5},       {"softplus", TG_ROW_softplus, -5, 5},
                     {"pow", TG_ROW_pow, 0.1, 5},        {"sqrt", TG_ROW_sqrt, 0, 5}};

@@ -8,7 +8,7 @@
 #include "autograd/autograd.h"
 #include "autograd/ops.h"
 
-enum { REGISTERS = 100, WORDS = 600, GRAPHS = 240, SEED = 20 };
+enum { REGISTERS = 100, WORDS = 600, GRAPHS = 240, SEED = 21 };
 
 /* ---- calls ----------------------------------------------------------------------------------- */
 
@@ -19,8 +19,16 @@ enum { REGISTERS = 100, WORDS = 600, GRAPHS = 240, SEED = 20 };
     CALL(abs, tg_abs(x[0]))                                                                        \
     CALL(square, tg_square(x[0]))                                                                  \
     CALL(cube, tg_cube(x[0]))                                                                      \
+    CALL(sign, tg_sign(x[0]))                                                                      \
+    CALL(round, tg_round(x[0]))                                                                    \
+    CALL(floor, tg_floor(x[0]))                                                                    \
+    CALL(ceil, tg_ceil(x[0]))                                                                      \
+    CALL(sin, tg_sin(x[0]))                                                                        \
+    CALL(cos, tg_cos(x[0]))                                                                        \
     CALL(exp, tg_exp(x[0]))                                                                        \
+    CALL(expm1, tg_expm1(x[0]))                                                                    \
     CALL(log, tg_log(x[0]))                                                                        \
+    CALL(log1p, tg_log1p(x[0]))                                                                    \
     CALL(sqrt, tg_sqrt(x[0]))                                                                      \
     CALL(relu, tg_relu(x[0]))                                                                      \
     CALL(sigmoid, tg_sigmoid(x[0]))                                                                \

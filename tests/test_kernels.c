@@ -260,7 +260,13 @@ Test(kernels, gemm__keeps_nan)
  * test_gradcheck.c hold the formulas themselves. */
 #define EXP expl
 #define LOG logl
+#define EXPM1 expm1l
+#define LOG1P log1pl
 #define LOG1P_EXP(x) log1pl(expl(x))
+#define SIN sinl
+#define COS cosl
+#define ROUND nearbyintl
+#define FLOOR floorl
 #define NORMAL_CDF(x) (erfcl(-(x) * 0.70710678118654752440L) / 2)
 #define NORMAL_PDF(x) (0.39894228040143267794L * expl(-(x) * (x) / 2))
 #define POW powl

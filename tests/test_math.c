@@ -99,6 +99,13 @@ static const struct {
     /* What was found; the aim is 2. x times a normal distribution whose exponent and fraction are
      * rounded apart, and which may be subnormal: below -12 that would be far off. */
     {"gelu", TG_ROW_gelu, gelul, {7, 7}, -12, 12, -12},
+    {"expm1", TG_ROW_expm1, expm1l, {1.5, 1.5}, -40, 710, -INFINITY},
+    {"log1p", TG_ROW_log1p, log1pl, {1.5, 1.5}, -1, 2, -INFINITY},
+    {"sin", TG_ROW_sin, sinl, {1.5, 1}, -100, 100, -INFINITY},
+    {"cos", TG_ROW_cos, cosl, {1.5, 1}, -100, 100, -INFINITY},
+    {"round", TG_ROW_round, nearbyintl, {0, 0}, -10, 10, -INFINITY},
+    {"floor", TG_ROW_floor, floorl, {0, 0}, -10, 10, -INFINITY},
+    {"ceil", TG_ROW_ceil, ceill, {0, 0}, -10, 10, -INFINITY},
 };
 enum { FUNCTIONS = sizeof functions / sizeof *functions };
 
@@ -161,6 +168,41 @@ Test(math, functions_of_f64__are_accurate)
         }
         log_error(f, 1, worst);
     }
+}
+
+/* Zeros, subnormals, the ends of the range, where sin and cos change to another reduction, and the
+ * number that is nearest to a multiple of pi/2 of all. */
+Test(math, functions__of_special_numbers)
+{
+    static const double special[] = {
+        0, INFINITY, NAN, 1, 0.5, 1.5, 2.5, 0x1p-149, 0x1.8p-127, 0x1.fffffep127, 0x1p-1074,
+        0x1.fffffffffffffp1023, 0x1.fffffep22, 0x1p23, 0x1p52, 0x1.6ac5b262ca1ffp+849};
+    static block x;
+    for (int type = 0; type < 2; type++) {
+        for (int i = 0; i < BLOCK; i++) {
+            const double s = special[i / 2 % (int)(sizeof special / sizeof *special)];
+            put(&x, type, i, i % 2 ? -s : s);
+        }
+        for (int f = 0; f < FUNCTIONS; f++)
+            largest_error(f, type, &x, 0);
+    }
+}
+
+/* Where one of them is near 0: the numbers next to multiples of pi/2. */
+Test(math, sin_and_cos__near_zeros)
+{
+    static block x;
+    tg_rng rng = {.seed = 3};
+    for (int drawn = 0; drawn < DRAWN; drawn += BLOCK)
+        for (int type = 0; type < 2; type++) {
+            for (int i = 0; i < BLOCK; i++) {
+                const double turns = floor(ldexp(tg_rng_uniform(&rng), i % 32));
+                put(&x, type, i, (double)(turns * 1.57079632679489661923L));
+            }
+            for (int f = 0; f < FUNCTIONS; f++)
+                if (functions[f].row == TG_ROW_sin || functions[f].row == TG_ROW_cos)
+                    largest_error(f, type, &x, 0);
+        }
 }
 
 /* ---- pow ------------------------------------------------------------------------------------- */

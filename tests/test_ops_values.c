@@ -23,6 +23,14 @@ static bool same(double a, double b)
     OF(square, pow(a, 2))                                                                          \
     OF(cube, pow(a, 3))                                                                            \
     OF(sqrt, pow(a, 0.5))                                                                          \
+    OF(sign, a > 0 ? 1 : a < 0 ? -1 : 0)                                                           \
+    OF(round, rint(a))                                                                             \
+    OF(floor, -ceil(-a))                                                                           \
+    OF(ceil, -floor(-a))                                                                           \
+    OF(sin, 2 * tan(a / 2) / (1 + pow(tan(a / 2), 2)))                                             \
+    OF(cos, 1 - 2 * pow(sin(a / 2), 2))                                                            \
+    OF(expm1, exp(a) - 1)                                                                          \
+    OF(log1p, log(1 + a))                                                                          \
     OF(softplus, log(1 + exp(a)))                                                                  \
     OF(silu, a * (1 + tanh(a / 2)) / 2)                                                            \
     OF(gelu, a * (1 + erf(a / sqrt(2))) / 2)                                                       \
@@ -284,17 +292,18 @@ Test(op_values, elementwise_ops__keep_nan_and_infinity)
     }
 }
 
-/* For 37 elements: whole vectors and a rest. */
+/* For 37 elements: whole vectors and a rest. The sign is 0, as in PyTorch. */
 Test(op_values, elementwise_ops__of_nan_are_nan)
 {
     for (int k = 0; k < op_sample_count; k++)
         for (int type = 0; type < 2 && reference_of(op_samples[k].op); type++) {
+            const bool is_sign = strcmp(op_samples[k].op, "sign") == 0;
             const tg_dtype dtype = type ? TG_F64 : TG_F32;
             tg_step_begin();
             tg_tensor *x[] = {tg_full(dtype, NAN, 37), tg_full(dtype, 1, 37)};
             const tg_tensor *y = op_samples[k].apply(x);
             for (int64_t i = 0; i < 37; i++)
-                cr_expect(isnan(tg_get(y, i)), "%s of %s, element %d: %g", op_samples[k].op,
+                cr_expect(is_sign ? tg_get(y, i) == 0 : isnan(tg_get(y, i)), "%s of %s, element %d: %g", op_samples[k].op,
                           tg_dtype_name(dtype), (int)i, tg_get(y, i));
             tg_step_end();
         }

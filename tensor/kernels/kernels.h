@@ -199,6 +199,9 @@ static inline void tg_pause(void)
 #endif
 }
 
+/* Of x, 2^23 or more in size: its quarter turn n, and high - excess = x - n pi/2. */
+uint64_t tg_far_angle(double x, double *high, double *excess);
+
 /* The table in use. */
 const tg_kernels *tg_kernels_get(void);
 

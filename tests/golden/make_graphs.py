@@ -20,7 +20,7 @@ from torch.nn import functional as F
 
 from make_golden import Masks
 
-GRAPHS, SEED = 240, 20
+GRAPHS, SEED = 240, 21
 
 
 class Graph:
@@ -75,9 +75,11 @@ class Graph:
 
 def unary(g, a):
     x = g.registers[a]
-    name = g.random.choice(["neg", "abs", "square", "cube", "exp", "relu", "sigmoid", "tanh",
-                            "softplus", "silu", "gelu", "sqrt", "log", "clamp", "dropout", "scalar"])
-    if name in ("sqrt", "log"):
+    name = g.random.choice(["neg", "abs", "square", "cube", "sign", "round", "floor",
+                            "ceil", "sin", "cos", "exp", "expm1", "relu", "sigmoid", "tanh",
+                            "softplus", "silu", "gelu", "sqrt", "log", "log1p", "clamp", "dropout",
+                            "scalar"])
+    if name in ("sqrt", "log", "log1p"):
         a = g.positive(a)
         x = g.registers[a]
         return g.op(name, [a], [], getattr(torch, name)(x))

@@ -328,8 +328,9 @@ def cross_entropy(input, target, weight=None, ignore_index=-100, reduction="mean
 # ---- the table -----------------------------------------------------------------------------------
 
 ELEMENTWISE = {
-    **{name: unary(name) for name in ("abs", "neg", "square", "sqrt", "exp", "log", "sigmoid",
-                                      "tanh")},
+    **{name: unary(name) for name in ("abs", "neg", "square", "sqrt", "sign", "round", "floor",
+                                      "ceil", "sin", "cos", "exp", "expm1", "log", "log1p",
+                                      "sigmoid", "tanh")},
     **{name: binary(name) for name in ("mul", "pow", "minimum", "maximum", "clamp_min",
                                        "clamp_max")},
     "add": binary_alpha("add"), "sub": binary_alpha("sub"), "rsub": rsub, "div": div,

@@ -26,9 +26,10 @@ import torch
 import programs
 from programs import Difference, Finished, Refused
 
-PLAIN_UNARY = ("neg", "abs", "square", "cube", "sqrt", "exp", "log", "relu", "sigmoid", "tanh",
-               "softplus", "silu", "gelu")
-EXACT_UNARY = ("neg", "abs", "square", "relu")
+PLAIN_UNARY = ("neg", "abs", "square", "cube", "sqrt", "sign", "round", "floor", "ceil", "sin",
+               "cos", "exp", "expm1", "log", "log1p", "relu", "sigmoid", "tanh", "softplus",
+               "silu", "gelu")
+EXACT_UNARY = ("neg", "abs", "square", "sign", "round", "floor", "ceil", "relu")
 PLAIN_BINARY = ("add", "sub", "mul", "div", "pow", "minimum", "maximum", "clamp_min", "clamp_max",
                 "squared_error", "logit_cross_entropy")
 EXACT_BINARY = ("add", "sub", "mul", "minimum", "maximum", "clamp_min", "clamp_max")

@@ -91,7 +91,8 @@ def logit_cross_entropy(x, y):
 TORCH = {
     **{name: getattr(torch, name) for name in (
         "add", "sub", "mul", "div", "pow", "minimum", "maximum", "neg", "abs", "square", "sqrt",
-        "exp", "log", "relu", "sigmoid", "tanh", "clamp_min", "clamp_max", "clamp", "matmul",
+        "sign", "round", "floor", "ceil", "sin", "cos", "exp", "expm1", "log", "log1p", "relu",
+        "sigmoid", "tanh", "clamp_min", "clamp_max", "clamp", "matmul",
         "gather", "scatter_add", "index_select", "reshape", "transpose", "permute", "t", "squeeze",
         "unsqueeze", "select", "narrow", "sum", "mean", "softmax", "log_softmax")},
     "cube": lambda a: a ** 3,
@@ -293,7 +294,7 @@ ANY_ZERO = {"relu", "pow_scalar", "maximum", "minimum", "clamp_min", "clamp_max"
 CONDITION = {"layer_norm": 1e3, "var_dim": 1e2, "matmul": 1e2, "linear": 1e2, "pow": 1e2,
              "grad": 1e3, "grad_of": 1e3}  # by how much an error may exceed eps times magnitude
 # Their rules choose where PyTorch's multiply 0 with infinity, so that NaN may be a number here.
-POLES = {"sqrt", "log", "div", "div_scalar", "pow", "pow_scalar", "max_dim", "min_dim"}
+POLES = {"sqrt", "log", "log1p", "div", "div_scalar", "pow", "pow_scalar", "max_dim", "min_dim"}
 # Their rules read, or may read, operands that PyTorch's do not: a change in place is misuse sooner.
 # The second derivative of bce_with_logits_loss reads the logits, PyTorch's their sigmoid.
 READ_MORE = {"relu", "div", "layer_norm", "l1_loss", "bpr_loss", "cross_entropy",

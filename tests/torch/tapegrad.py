@@ -112,8 +112,8 @@ def _prototypes():
             types = [re.sub(r"\bconst\b|\s|\w+$", "", p) for p in parameters.split(",")]
             found[name] = (result.replace(" ", ""), types)
     with open(os.path.join(ROOT, "tensor/elementwise.def"), encoding="utf-8") as file:
-        for kind, name in re.findall(r"^(UNARY|BINARY)\((\w+)", file.read(), re.MULTILINE):
-            found[name] = ("tg_tensor*", ["tg_tensor*"] * (1 if kind == "UNARY" else 2))
+        for kind, name in re.findall(r"^(UNARY|PERIODIC|BINARY)\((\w+)", file.read(), re.MULTILINE):
+            found[name] = ("tg_tensor*", ["tg_tensor*"] * (2 if kind == "BINARY" else 1))
             if kind == "BINARY":
                 found[name + "_scalar"] = ("tg_tensor*", ["tg_tensor*", "double"])
     return found
