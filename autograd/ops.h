@@ -76,6 +76,19 @@ tg_tensor *tg_clamp_at(const char *at, tg_tensor *x, double low, double high);
 tg_tensor *tg_matmul_at(const char *at, tg_tensor *a, tg_tensor *b);
 tg_tensor *tg_linear_at(const char *at, tg_tensor *x, tg_tensor *w, tg_tensor *b);
 
+/* A sparse matrix times a dense one, as torch.sparse.mm: (m, n) x (n, d) -> (m, d). The matrix is in
+ * compressed rows: the entries of row r are those from crow[r] to crow[r + 1], crow (m + 1) i64, and
+ * entry e stands in column col[e], col (entries) i64, and is values[e]. Of entries in one place the
+ * sum counts. Gradients pass to the values and to x. */
+#define tg_sparse_mm(crow, col, values, x) tg_sparse_mm_at(TG_HERE, crow, col, values, x)
+/* The elements of a b at the entries of such a matrix, as torch.sparse.sampled_addmm, and as the
+ * gradient of its values: (m, d) x (d, n) -> (entries). */
+#define tg_sampled_mm(crow, col, a, b) tg_sampled_mm_at(TG_HERE, crow, col, a, b)
+tg_tensor *tg_sparse_mm_at(const char *at, tg_tensor *crow, tg_tensor *col, tg_tensor *values,
+                           tg_tensor *x);
+tg_tensor *tg_sampled_mm_at(const char *at, tg_tensor *crow, tg_tensor *col, tg_tensor *a,
+                            tg_tensor *b);
+
 /* ---- lookup ---------------------------------------------------------------------------------- */
 
 /* Rows of a table: (rows, dim), (...) i64 -> (..., dim). The gradient of a table that is an owned

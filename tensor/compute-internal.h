@@ -28,6 +28,13 @@ void tg_map(tg_map_kernel kernel, const tg_tensor *out, int nin, const tg_tensor
 void tg_multiply(const tg_tensor *c, const tg_tensor *a, const tg_tensor *b,
                  const tg_tensor *start);
 
+/* ---- products with sparse matrices: csr.c ---------------------------------------------------- */
+
+/* The kernels of kernels.h on all threads; out of the transposed product has `size` rows. */
+void tg_csr_product(tg_dtype dtype, const tg_csr *t);
+void tg_csr_transposed_product(tg_dtype dtype, int64_t size, const tg_csr *t);
+void tg_csr_sample(tg_dtype dtype, const tg_csr *t);
+
 /* ---- along one dimension: rows.c ------------------------------------------------------------- */
 
 /* A contiguous array (outer, count, inner), whose rows run along the middle. */

@@ -8,7 +8,7 @@
 #include "autograd/autograd.h"
 #include "autograd/ops.h"
 
-enum { REGISTERS = 100, WORDS = 600, GRAPHS = 240, SEED = 20 };
+enum { REGISTERS = 100, WORDS = 600, GRAPHS = 260, SEED = 20 };
 
 /* ---- calls ----------------------------------------------------------------------------------- */
 
@@ -88,6 +88,8 @@ enum { REGISTERS = 100, WORDS = 600, GRAPHS = 240, SEED = 20 };
     CALL(topk, tg_topk(x[0], INT(0), &(tg_tensor *){NULL}))                                        \
     CALL(matmul, tg_matmul(x[0], x[1]))                                                            \
     CALL(linear, tg_linear(x[0], x[1], x[2]))                                                      \
+    CALL(sparse_mm, tg_sparse_mm(even_crow(n[0], x[0]), x[0], x[1], x[2]))                         \
+    CALL(sampled_mm, tg_sampled_mm(even_crow(n[0], x[0]), x[0], x[1], x[2]))                       \
     CALL(embedding, tg_embedding(x[0], x[1]))                                                      \
     CALL(embedding_bag, tg_embedding_bag(x[0], x[1], INT(0)))                                      \
     CALL(scatter_rows, tg_to_dense(tg_scatter_rows(x[0], x[1], INT(0))))                           \
@@ -110,6 +112,15 @@ static tg_tensor *last_part(tg_tensor *x, int dim, int64_t size)
     tg_tensor *part[16];
     const int64_t count = tg_split(x, dim, size, part, 16);
     return part[count - 1];
+}
+
+/* Of a matrix of so many rows, over which the entries are spread. */
+static tg_tensor *even_crow(double rows, const tg_tensor *col)
+{
+    tg_tensor *crow = tg_zeros(TG_I64, (int64_t)rows + 1);
+    for (int64_t r = 0; r <= (int64_t)rows; r++)
+        ((int64_t *)crow->data)[r] = r * tg_size(col, 0) / (int64_t)rows;
+    return crow;
 }
 
 static tg_tensor *dropout_at(tg_tensor *x, double p, double position)

@@ -253,6 +253,72 @@ Test(kernels, gemm__keeps_nan)
     }
 }
 
+/* ---- sparse matrices in compressed rows ------------------------------------------------------ */
+
+/* out (rows, columns) = the matrix times b, or the matrix transposed times b, by plain chains. */
+static array csr_expected(const tg_kernels *set, const tg_csr *t, const array *b, const array *a,
+                          int64_t rows, bool transposed)
+{
+    array out = array_new(b->type, rows * t->columns);
+    memset(out.data, 0, bytes(&out));
+    for (int64_t r = 0; r < t->rows; r++)
+        for (int64_t e = t->crow[r]; e < t->crow[r + 1]; e++)
+            for (int64_t j = 0; j < t->columns; j++) {
+                const int64_t to = (transposed ? t->col[e] : r) * t->columns + j;
+                const int64_t from = (transposed ? r : t->col[e]) * t->columns + j;
+                put(&out, to, multiply_add(set, b->type, t->a ? get(a, e) : 1, get(b, from),
+                                           get(&out, to)));
+            }
+    return out;
+}
+
+/* Of 5 x 5 with an empty row, and an entry that stands there twice; of any number of columns. */
+Test(kernels, csr__products_are_chains)
+{
+    static const int64_t crow[] = {0, 3, 3, 4, 8, 9}, col[] = {4, 0, 4, 1, 2, 3, 4, 0, 0};
+    tg_rng rng = {.seed = 21};
+    EACH_SET(set, type)
+        for (int64_t way = 0; way < 2 * 2 * 290; way++) {
+            const int64_t columns = way / 4;
+            const bool transposed = way % 2;
+            array a = array_random(type, 9, &rng, -1, 1);
+            array b = array_random(type, 5 * columns, &rng, -1, 1);
+            array out = array_new(type, 5 * columns);
+            const tg_csr t = {5, columns, crow, col, way & 2 ? a.data : NULL, b.data, out.data};
+            if (transposed)
+                memset(out.data, 0, bytes(&out));
+            const int64_t middle = transposed ? columns / 3 : 2;
+            (transposed ? set->type[type]->csr_transposed_product
+                        : set->type[type]->csr_product)(&t, 0, middle);
+            (transposed ? set->type[type]->csr_transposed_product
+                        : set->type[type]->csr_product)(&t, middle, transposed ? columns : 5);
+            array expected = csr_expected(set, &t, &b, &a, 5, transposed);
+            cr_assert_arr_eq(out.data, expected.data, bytes(&out), "%s f%d: %d columns, way %d",
+                             NAME(set, type), (int)columns, (int)(way % 4));
+            free(a.data), free(b.data), free(out.data), free(expected.data);
+        }
+}
+
+Test(kernels, csr_sample__gives_products_of_rows)
+{
+    static const int64_t crow[] = {0, 2, 2, 5}, col[] = {1, 0, 3, 1, 3};
+    tg_rng rng = {.seed = 22};
+    EACH_SET(set, type)
+        for (int64_t n = 0; n < 80; n++) {
+            array a = array_whole(type, 3 * n, &rng, 9), b = array_whole(type, 4 * n, &rng, 9);
+            array out = array_new(type, 5);
+            set->type[type]->csr_sample(
+                &(tg_csr){3, n, crow, col, a.data, b.data, out.data}, 0, 3);
+            for (int64_t e = 0; e < 5; e++) {
+                double sum = 0;
+                for (int64_t j = 0; j < n; j++)
+                    sum += get(&a, (e < 2 ? 0 : 2) * n + j) * get(&b, col[e] * n + j);
+                cr_assert_eq(get(&out, e), sum, "%s f%d: %d columns", NAME(set, type), (int)n);
+            }
+            free(a.data), free(b.data), free(out.data);
+        }
+}
+
 /* ---- element by element ---------------------------------------------------------------------- */
 
 /* The rows of tensor/elementwise.def once more, in long double and from libm; test_ops_values.c and

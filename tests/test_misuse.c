@@ -392,3 +392,23 @@ Test(misuse, attention__takes_floats_and_one_mask)
     NAMED(tg_scaled_dot_product_attention(x, x, x, NULL, 2, false));
     tg_step_end();
 }
+
+Test(misuse, crow__that_is_none_is_named)
+{
+    static const int64_t wrong[][4] = {{1, 2, 4, 6}, {0, 2, 4, 5}, {0, 4, 2, 6}, {0, 7, 4, 6}};
+    static const char *const what[] = {"crow goes from 1 to 6; from 0 to 6", "crow goes from 0 to 5",
+                                       "crow falls from 4 to 2 at row 1", "crow falls from 7 to 4"};
+    tg_set_misuse(TG_MISUSE_RETURN);
+    tg_step_begin();
+    tg_tensor *col = tg_zeros(TG_I64, 6), *values = zeros(TG_SHAPE(6)), *x = zeros(TG_SHAPE(3, 3));
+    for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
+        tg_tensor *crow = tg_from(TG_I64, wrong[i], 4);
+        cr_expect(tg_is_error(tg_sparse_mm(crow, col, values, x)));
+        expect_misuse(what[i]);
+        cr_expect(tg_is_error(tg_sampled_mm(crow, col, x, x)));
+        expect_misuse(what[i]);
+    }
+    cr_expect(tg_is_error(tg_sparse_mm(tg_zeros(TG_I64, 0), col, values, x)));
+    expect_misuse("i64 (m + 1), i64 (entries), (entries) x (n, d)");
+    tg_step_end();
+}

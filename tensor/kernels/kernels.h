@@ -65,6 +65,16 @@ typedef struct tg_gemm {
 } tg_gemm;
 #define TG_GEMM_WORKSPACE ((1 << 20) + (1 << 18))
 
+/* A sparse matrix in compressed rows: row r has the entries crow[r] .. crow[r + 1], of which entry e
+ * stands in column col[e]. b and out are dense, with rows of `columns` elements side by side. */
+typedef struct tg_csr {
+    int64_t rows, columns;
+    const int64_t *crow, *col;
+    const void *a; /* the entries' values, or NULL: ones; for csr_sample dense as well */
+    const void *b;
+    void *out; /* of csr_sample the entries' values */
+} tg_csr;
+
 /* m = beta1 m + (1 - beta1) g;  v = beta2 v + (1 - beta2) g^2
  * p = shrink p - rate * m / (root_scale * sqrt(v) + eps),   where g = gradient + weight_decay p */
 typedef struct tg_adam_update {
@@ -146,6 +156,11 @@ typedef struct tg_type_kernels {
     const tg_map_kernel (*map)[TG_MAPS]; /* by row and kind; NULL for an unary row's b */
     int tile_rows; /* rows of c that gemm works on at a time */
     void (*gemm)(const tg_gemm *product);
+    /* A sparse matrix times b, of its rows begin .. end; the matrix transposed times b, of b's columns
+     * begin .. end, added to out; and the elements of a b^T at the entries of rows begin .. end. */
+    void (*csr_product)(const tg_csr *t, int64_t begin, int64_t end);
+    void (*csr_transposed_product)(const tg_csr *t, int64_t begin, int64_t end);
+    void (*csr_sample)(const tg_csr *t, int64_t begin, int64_t end);
     const tg_row_kernel *rows;                   /* by tg_along */
     double (*total)(int64_t n, const void *x);   /* the sum of n elements */
     void (*norm)(const tg_norm *t);              /* y */

@@ -20,7 +20,7 @@ from torch.nn import functional as F
 
 from make_golden import Masks
 
-GRAPHS, SEED = 240, 20
+GRAPHS, LATER, SEED = 260, 240, 20  # LATER: graphs from there on have `later` ops too
 
 
 class Graph:
@@ -276,6 +276,22 @@ def lookup(g, _):
     return g.op("embedding_bag", [table, index], [int(mean)], x.mean(1) if mean else x.sum(1))
 
 
+def sparse(g, _):
+    rows, columns, d = (g.random.randint(1, 4) for _ in range(3))
+    col = g.ids(columns, [g.random.randint(1, 6)])
+    places = g.registers[col]
+    count = len(places)
+    row = torch.tensor([sum(r * count // rows <= e for r in range(1, rows))
+                        for e in range(count)])
+    if g.random.random() < 0.5:
+        values, x = g.leaf([count]), g.leaf([columns, d])
+        matrix = torch.zeros(rows, columns, dtype=torch.float64)
+        matrix = matrix.index_put((row, places), g.registers[values], accumulate=True)
+        return g.op("sparse_mm", [col, values, x], [rows], matrix @ g.registers[x])
+    a, b = g.leaf([rows, d]), g.leaf([d, columns])
+    return g.op("sampled_mm", [col, a, b], [rows], (g.registers[a] @ g.registers[b])[row, places])
+
+
 def loss(g, a):
     x = g.registers[a]
     name = g.random.choice(["mse_loss", "l1_loss", "huber_loss", "bce_with_logits_loss",
@@ -305,6 +321,7 @@ def make(number):
     g = Graph(number)
     g.leaf([g.random.randint(1, 4) for _ in range(g.random.randint(1, 3))])
     kinds = [unary, unary, binary, binary, binary, shape, shape, reduction, product, lookup]
+    kinds += [sparse] * 2 * (number >= LATER)
     last = 0
     for _ in range(g.random.randint(4, 10)):
         floating = [r for r, t in enumerate(g.registers) if t.is_floating_point() and

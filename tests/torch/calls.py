@@ -395,6 +395,7 @@ FIRST_RESULT = {"nn.functional._scaled_dot_product_attention"}  # is what ours g
 
 # What the headers declare and no sample of PyTorch can call.
 NOT_IN_PYTORCH = {
+    "sparse_mm": "sparse operands; see programs.py", "sampled_mm": "sparse operands",
     "scatter_rows": "embedding's gradient", "to_dense": "row-sparse gradients",
     "bpr_loss": "sub and softplus", "add_scaled": "in place",
 }

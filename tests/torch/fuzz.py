@@ -216,6 +216,19 @@ class Generator:
         index = self.index(tuple(self.tensor(x).shape[:-1]), rows)
         return f"F.rows_sum({x}, {index}, {rows})"
 
+    def sparse(self):
+        rows, entries = self.random.randint(0, 3), self.random.randint(0, 6)
+        ends = sorted(self.random.randint(0, entries) for _ in range(rows - 1))
+        ends = [0, *ends, entries] if rows else [0]
+        crow = self.emit(f"F.leaf('i64', ({len(ends)},), {ends})")[0]
+        x = self.any(lambda t: t.dim() == 2 and t.numel() > 0)
+        n, d = self.tensor(x).shape
+        if self.chance(0.5):
+            col = self.index((ends[-1],), n)
+            return f"F.sparse_mm({crow}, {col}, {self.leaf((ends[-1],))}, {x})"
+        col = self.index((ends[-1],), d)
+        return f"F.sampled_mm({crow}, {col}, {self.leaf((rows, n))}, {x})"
+
     def gather(self):
         x = self.any(lambda t: t.dim() >= 1 and t.numel() > 0)
         t = self.tensor(x)
@@ -420,7 +433,8 @@ class Generator:
     OPS = ((unary, 10), (binary, 14), (scalar, 5), (clamp, 1), (comparison, 1), (where, 3),
            (view, 5), (moved, 8), (part, 6), (expand, 3), (join, 4), (pad, 2), (reduction, 6),
            (sum_to, 2), (gather, 4), (decision, 3), (dropout, 1), (embedding, 4), (rows_sum, 2))
-    SMOOTH = ((product, 5), (linear, 4), (normalised, 4), (loss, 4))  # not with special values
+    # Not with special values:
+    SMOOTH = ((product, 5), (linear, 4), (sparse, 4), (normalised, 4), (loss, 4))
 
     def program(self, length):
         kinds, weights = zip(*(self.OPS if self.special else self.OPS + self.SMOOTH))
