@@ -75,6 +75,12 @@ typedef struct tg_csr {
     void *out; /* of csr_sample the entries' values */
 } tg_csr;
 
+/* A kernel of kh x kw pixels, `dilation` apart, that moves over images of h x w in out_h x out_w steps
+ * of `stride`; it begins `padding` outside of the upper left corner. */
+typedef struct tg_windows {
+    int64_t h, w, kh, kw, stride, padding, dilation, out_h, out_w;
+} tg_windows;
+
 /* m = beta1 m + (1 - beta1) g;  v = beta2 v + (1 - beta2) g^2
  * p = shrink p - rate * m / (root_scale * sqrt(v) + eps),   where g = gradient + weight_decay p */
 typedef struct tg_adam_update {
@@ -161,6 +167,15 @@ typedef struct tg_type_kernels {
     void (*csr_product)(const tg_csr *t, int64_t begin, int64_t end);
     void (*csr_transposed_product)(const tg_csr *t, int64_t begin, int64_t end);
     void (*csr_sample)(const tg_csr *t, int64_t begin, int64_t end);
+    /* For rows first .. last of windows: columns (channels, kh, kw, rows, out_w) = their pixels of x
+     * (channels, h, w), 0 outside; x += columns. */
+    void (*unfold)(const tg_windows *s, int64_t channels, const void *x, int64_t first,
+                   int64_t last, void *columns);
+    void (*fold)(const tg_windows *s, int64_t channels, void *x, int64_t first, int64_t last,
+                 const void *columns);
+    /* place (out_h, out_w) = where in x (h, w) each window's largest pixel is, the last NaN or else the
+     * first of equal ones, and values (out_h, out_w) what it is. */
+    void (*max_places)(const tg_windows *s, const void *x, void *values, int64_t *place);
     const tg_row_kernel *rows;                   /* by tg_along */
     double (*total)(int64_t n, const void *x);   /* the sum of n elements */
     void (*norm)(const tg_norm *t);              /* y */
