@@ -13,8 +13,9 @@
 #   make uninstall          remove what make install put there, with the same PREFIX and DESTDIR
 #   make bench              speed on this machine
 #   make bench-compare      the same job in PyTorch, run in turn (needs python3-torch)
-#   make bench-ops          every op beside PyTorch's; OPS="softmax add" names some, QUICK=1 compares
-#                           the results alone, PYTHON="A B" takes the faster of two interpreters
+#   make bench-ops          every op beside PyTorch's; OPS="softmax add" names some, SIZES="64x64"
+#                           gives others, QUICK=1 compares the results alone, PYTHON="A B" takes the
+#                           faster of two interpreters
 #   make bench-models       training steps of ten models beside PyTorch's, with peak memory;
 #                           MODELS="gpt lenet" names some, QUICK=1 and PYTHON as above
 #   make bench-instructions fail where fixed work takes more instructions than recorded (valgrind)
@@ -183,7 +184,7 @@ bench-compare: $(BUILD)/run-bench
 	@sh bench/compare.sh $<
 bench-ops: $(BUILD)/run-bench
 	@$(firstword $(PYTHON)) bench/ops.py --bench $< --python "$(PYTHON)" --ops "$(OPS)" \
-	    $(if $(QUICK),--quick)
+	    --sizes "$(SIZES)" $(if $(QUICK),--quick)
 $(BUILD)/run-models: $(patsubst %.c,$(BUILD)/%.o,$(wildcard bench/models/*.c)) \
                      $(BUILD)/bench/peak.o $(ARCHIVES)
 bench-models: $(BUILD)/run-models

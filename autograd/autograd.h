@@ -60,7 +60,8 @@ typedef struct tg_grad_options {
 void tg_grad_at(const char *at, tg_tensor *output, tg_tensor *const *input, int count,
                 tg_tensor **grad, tg_grad_options options);
 
-/* Forget a leaf's gradient (grad becomes NULL; its memory is kept for the next one). */
+/* Forget a leaf's gradient: grad becomes NULL. A large one is released: what it was is not to be used
+ * any more, unless an op has read it before. */
 void tg_zero_grad_tensor(tg_tensor *leaf);
 
 /* Keep the gradient of a result as well: tg_backward adds it to x->grad, a tensor of the step.
@@ -110,7 +111,6 @@ typedef struct tg_node {
     const bool *needs; /* of each operand, whether it required a gradient when the op ran */
     const uint64_t *version; /* of the operands' data and the result's when it ran */
     tg_tensor *grad;   /* d loss / d out while tg_backward runs */
-    bool grad_is_sum;  /* grad is memory of its own, not shared with another gradient */
 } tg_node;
 
 struct tg_op {
@@ -132,6 +132,10 @@ struct tg_op {
     /* The same gradients by kernels, or NULL: tg_backward and tg_grad take it instead of the rule
      * where they record nothing. It reads no other values than the rule. */
     void (*fused)(const tg_node *n, tg_tensor *g, tg_tensor **dx);
+
+    /* Or NULL, of an op of one operand: add d loss / d in[0] to dx, which is contiguous. Instead of
+     * the rule where others have given that gradient before and nothing is recorded. */
+    void (*add)(const tg_node *n, tg_tensor *g, tg_tensor *dx);
 
     /* Which values the rule reads: bit i for operand i (of the first TG_SAVES_COUNT), and
      * TG_SAVES_RESULT; a change in place between the call and tg_backward is then misuse. 0: all of

@@ -73,11 +73,13 @@ static bool partial_reads(const tg_node *n, int i)
 
 static tg_tensor *partial_forward(const tg_node *n)
 {
-    const tg_tensor *y = n->in[n->nin - 1];
+    const tg_tensor *y = n->in[n->nin - 1], *in[TG_MAP_INPUTS] = {n->in[0]};
     tg_tensor *dx = tg_result(n, y->dtype, y->shape);
-    if (!tg_is_error(dx))
-        tg_map(tg_kernels_of(dx->dtype)->map[n->op->row][kind_of(n)], dx, n->nin,
-               (const tg_tensor *const *)n->in);
+    if (tg_is_error(dx))
+        return dx;
+    for (int i = 1; i < n->nin; i++) /* what is not read need not be brought into a plain array */
+        in[i] = names(n->op->row, kind_of(n), n->nin - 2, i - 1) ? n->in[i] : dx;
+    tg_map(tg_kernels_of(dx->dtype)->map[n->op->row][kind_of(n)], dx, n->nin, in);
     return dx;
 }
 
@@ -196,10 +198,14 @@ static void binary_backward(const tg_node *n, tg_tensor *g, tg_tensor **dx)
 
 /* ---- the rows -------------------------------------------------------------------------------- */
 
-/* A number as second operand of x. */
-static tg_tensor *number(const char *at, const tg_tensor *x, double value)
+/* An op of two with a number as second operand. Some powers are ops of their own, as in PyTorch. */
+static tg_tensor *with_number(const char *at, const tg_op *op, tg_tensor *x, double number)
 {
-    return tg_full_at(at, x ? x->dtype : TG_F32, value, (tg_shape){.ndim = 0});
+    if (op == &tg_op_pow && (number == 2 || number == 3 || number == 0.5))
+        return tg_apply(at, number == 2 ? &tg_op_square : number == 3 ? &tg_op_cube : &tg_op_sqrt,
+                        1, &x, NULL, 0);
+    tg_tensor *b = tg_full_at(at, x ? x->dtype : TG_F32, number, (tg_shape){.ndim = 0});
+    return tg_apply(at, op, 2, (tg_tensor *[]){x, b}, NULL, 0);
 }
 
 #define UNARY(op, ...)                                                                             \
@@ -219,7 +225,7 @@ static tg_tensor *number(const char *at, const tg_tensor *x, double value)
     tg_tensor *tg_##op##_scalar_at(const char *at, tg_tensor *a, double b)                         \
     {                                                                                              \
         TG_FUNCTION(#op "_scalar");                                                                \
-        return tg_##op##_at(at, a, number(at, a, b));                                              \
+        return with_number(at, &tg_op_##op, a, b);                                                 \
     }
 #include "tensor/elementwise.def"
 #undef UNARY

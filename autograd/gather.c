@@ -182,6 +182,23 @@ tg_tensor *tg_gather_at(const char *at, tg_tensor *x, int dim, tg_tensor *index)
     return tg_apply(at, &tg_op_gather, 2, (tg_tensor *[]){x, index}, &dim, sizeof dim);
 }
 
+/* The source with elements of a row side by side, which sums are worth; of one element, one row. */
+static tg_tensor *with_rows(const char *at, tg_tensor *source)
+{
+    tg_shape row = source->shape;
+    bool is_one_element = row.ndim > 0;
+    for (int d = 0; d < row.ndim; d++) {
+        is_one_element = is_one_element && (row.size[d] == 1 || source->stride[d] == 0);
+        if (d < row.ndim - 1)
+            row.size[d] = 1;
+    }
+    if (!is_one_element || tg_numel(source) == 0)
+        return tg_contiguous_at(at, source);
+    tg_tensor *first = tg_tensor_alias(source);
+    first->shape = row;
+    return tg_expand_at(at, tg_contiguous_at(at, first), source->shape);
+}
+
 /* ---- scatter_add: x, index (...), source (...) -> x's shape ---------------------------------- */
 
 static tg_tensor *scatter_add_forward(const tg_node *n)
@@ -200,7 +217,7 @@ static tg_tensor *scatter_add_forward(const tg_node *n)
     if (tg_is_error(y))
         return y;
     tg_copy_elements(y, x);
-    source = tg_contiguous_at(n->at, n->in[2]); /* sums of rows are worth it */
+    source = with_rows(n->at, n->in[2]);
     return !tg_is_error(source) && point(n, true, source, dim, index, y) ? y : tg_error_tensor();
 }
 

@@ -12,6 +12,17 @@ static void place(const tg_tensor *y, const tg_tensor *x, int dim, int64_t start
     tg_copy_elements(&part, x);
 }
 
+/* Zeros in y from `start` to `end` of dimension dim. */
+static void clear(const tg_tensor *y, int dim, int64_t start, int64_t end)
+{
+    int64_t zero = 0; /* of any dtype */
+    tg_tensor zeros = *y;
+    zeros.data = &zero;
+    zeros.shape.size[dim] = end - start;
+    memset(zeros.stride, 0, sizeof zeros.stride);
+    place(y, &zeros, dim, start);
+}
+
 /* ---- pad ------------------------------------------------------------------------------------- */
 
 typedef struct pad_attr {
@@ -29,9 +40,12 @@ static tg_tensor *pad_forward(const tg_node *n)
                          (long long)a->start, a->dim, (long long)a->size);
     tg_shape shape = x->shape;
     shape.size[dim] = a->size;
-    tg_tensor *y = tg_zeros_at(n->at, x->dtype, shape);
-    if (!tg_is_error(y))
-        place(y, x, dim, a->start);
+    tg_tensor *y = tg_result(n, x->dtype, shape);
+    if (tg_is_error(y))
+        return y;
+    clear(y, dim, 0, a->start);
+    place(y, x, dim, a->start);
+    clear(y, dim, a->start + x->shape.size[dim], a->size);
     return y;
 }
 

@@ -71,7 +71,7 @@ tg_tensor *tg_drop_dims(const char *at, tg_tensor *y, bool keepdim, tg_shape dim
 /* Node number i of this thread's tape, for the benchmark; NULL past the end. */
 const tg_node *tg_tape_node(int64_t i);
 
-/* y += x, with x broadcast to y's shape; y is contiguous. Not recorded. */
+/* y += x, with x broadcast to y's shape. Not recorded. */
 void tg_add_in_place(tg_tensor *y, tg_tensor *x);
 
 /* sum, an owned row-sparse tensor, takes the rows of x, each once, in the order of their first use:

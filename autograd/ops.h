@@ -26,6 +26,7 @@
 #define tg_neg(x) tg_neg_at(TG_HERE, x)
 #define tg_abs(x) tg_abs_at(TG_HERE, x)                 /* derivative 0 at 0 */
 #define tg_square(x) tg_square_at(TG_HERE, x)
+#define tg_cube(x) tg_cube_at(TG_HERE, x)
 #define tg_sqrt(x) tg_sqrt_at(TG_HERE, x)
 #define tg_exp(x) tg_exp_at(TG_HERE, x)
 #define tg_log(x) tg_log_at(TG_HERE, x)                 /* natural; -inf at 0, NaN below */

@@ -140,7 +140,15 @@ static bool is_plain(const tg_tensor *t, uint64_t step)
            !(t->base && (t->base->refresh || !t->base->data));
 }
 
-static bool is_operand(const char *at, const tg_op *op, int i, const tg_tensor *x)
+/* Of what is not of a step only gradients are temporary: x, if it is one, has to stay when it is
+ * zeroed. */
+static void keep_gradient(tg_tensor *x)
+{
+    if (x->step == 0)
+        x->is_temporary = false;
+}
+
+static bool is_operand(const char *at, const tg_op *op, int i, tg_tensor *x)
 {
     /* they bring the rows that they read up to date themselves */
     const bool by_rows =
@@ -151,6 +159,7 @@ static bool is_operand(const char *at, const tg_op *op, int i, const tg_tensor *
         tg_misuse(at, op->name, "operand %d is row-sparse: take tg_to_dense first", i);
         return false;
     }
+    keep_gradient(x);
     return true;
 }
 
@@ -180,7 +189,10 @@ const tg_node *tg_tape_node(int64_t i)
 
 tg_tensor *tg_detach_at(const char *at, tg_tensor *x)
 {
-    return tg_usable(at, "detach", x) ? tg_tensor_alias(x) : tg_error_tensor();
+    if (!tg_usable(at, "detach", x))
+        return tg_error_tensor();
+    keep_gradient(x);
+    return tg_tensor_alias(x);
 }
 
 /* ---- what sees gradients --------------------------------------------------------------------- */
@@ -246,7 +258,6 @@ static tg_tensor *kept(tg_tensor *g)
 /* A leaf and its gradient, until that is complete. */
 typedef struct pending {
     tg_tensor *leaf, *g;
-    bool is_own;      /* g is memory of its own, not shared with another gradient */
     tg_tensor **part; /* (parts): row-sparse ones, g the first of them; or NULL */
     int64_t parts;
 } pending;
@@ -268,25 +279,21 @@ static tg_tensor *dense(tg_tensor *g)
     return g->rows ? tg_to_dense(g) : g;
 }
 
-/* x + y, where x is NULL, another's memory or, as *is_own says, its own. */
-static tg_tensor *sum_of(const char *at, tg_tensor *x, tg_tensor *y, bool *is_own)
+/* Whether the gradient g, which is held, is memory of its own: what was made by a rule that has ended,
+ * and is no other one. */
+static bool is_alone(const tg_tensor *g)
 {
-    if (!x)
-        return y;
-    if (*is_own && tape.off) {
+    return tape.off && g->is_temporary && !g->base && g->holders == 1;
+}
+
+/* What is held in place of x, which was or is NULL: x + y. */
+static tg_tensor *held_sum(const char *at, tg_tensor *x, tg_tensor *y)
+{
+    if (x && is_alone(x)) {
         tg_add_in_place(x, y);
         return x;
     }
-    *is_own = true;
-    return tg_add_at(at, x, y);
-}
-
-/* The same where x is held: the sum is in its place. */
-static tg_tensor *held_sum(const char *at, tg_tensor *x, tg_tensor *y, bool *is_own)
-{
-    tg_tensor *sum = sum_of(at, x, y, is_own);
-    if (sum == x)
-        return x;
+    tg_tensor *sum = x ? tg_add_at(at, x, y) : y;
     hold(sum);
     if (x)
         let_go(x);
@@ -295,10 +302,8 @@ static tg_tensor *held_sum(const char *at, tg_tensor *x, tg_tensor *y, bool *is_
 
 static void node_accumulate(int64_t i, tg_tensor *g)
 {
-    bool is_own = tape.node[i].grad_is_sum;
-    g = held_sum(tape.node[i].at, tape.node[i].grad, dense(g), &is_own);
+    g = held_sum(tape.node[i].at, tape.node[i].grad, dense(g));
     tape.node[i].grad = g; /* an op that is recorded moves the array */
-    tape.node[i].grad_is_sum = is_own;
 }
 
 /* Row-sparse gradients are kept until the leaf's is complete, and joined once. */
@@ -342,7 +347,7 @@ static void pending_accumulate(const char *at, pending *p, tg_tensor *g)
     if (p->g->rows && g->rows && tape.off)
         add_part(p, g);
     else
-        p->g = held_sum(at, made_dense(p), dense(g), &p->is_own);
+        p->g = held_sum(at, made_dense(p), dense(g));
 }
 
 static bool is_wanted(const walk *w, const tg_tensor *leaf)
@@ -482,8 +487,13 @@ static void node_backward(walk *w, tg_node *n, tg_tensor *g)
         return;
     const tg_tensor *latest = tg_arena_latest();
     const int64_t nodes = tape.count;
-    (tape.off && n->op->fused ? n->op->fused : n->op->backward)(n, g, dx);
-    for (int i = 0; i < n->nin; i++) {
+    tg_tensor *sum = n->op->add && n->in[0]->node >= 0 ? tape.node[n->in[0]->node].grad : NULL;
+    const bool adds = sum && is_alone(sum);
+    if (adds)
+        n->op->add(n, g, sum);
+    else
+        (tape.off && n->op->fused ? n->op->fused : n->op->backward)(n, g, dx);
+    for (int i = 0; i < n->nin && !adds; i++) {
         tg_tensor *d = tg_needs_grad(n, i) ? checked_gradient(n, i, dx[i]) : NULL;
         if (d && !tg_is_error(d))
             accumulate(w, n->in[i], d);
@@ -530,7 +540,6 @@ static void walk_back(walk *w, tg_tensor *output, tg_tensor *g)
     for (int64_t i = output->node; i >= 0; i--) {
         g = tape.node[i].grad;
         tape.node[i].grad = NULL;
-        tape.node[i].grad_is_sum = false;
         if (g) {
             visit_node(w, i, g);
             let_go(g);
@@ -546,7 +555,6 @@ static void walk_back(walk *w, tg_tensor *output, tg_tensor *g)
 typedef struct waiting {
     int64_t node;
     tg_tensor *grad;
-    bool is_sum;
 } waiting;
 
 static void walk_inside_another(walk *w, tg_tensor *output, tg_tensor *g)
@@ -558,15 +566,12 @@ static void walk_inside_another(walk *w, tg_tensor *output, tg_tensor *g)
     count = 0;
     for (int64_t i = 0; i <= output->node; i++)
         if (tape.node[i].grad) {
-            aside[count++] = (waiting){i, tape.node[i].grad, tape.node[i].grad_is_sum};
+            aside[count++] = (waiting){i, tape.node[i].grad};
             tape.node[i].grad = NULL;
-            tape.node[i].grad_is_sum = false;
         }
     walk_back(w, output, g);
-    while (count-- > 0) {
+    while (count-- > 0)
         tape.node[aside[count].node].grad = aside[count].grad;
-        tape.node[aside[count].node].grad_is_sum = aside[count].is_sum;
-    }
 }
 
 static void walk_from(walk *w, tg_tensor *output, tg_tensor *g, bool records)
@@ -595,8 +600,12 @@ static tg_tensor *seed(const char *at, const char *op, tg_tensor *output, tg_ten
     else if (g && (!tg_shape_equal(&g->shape, &output->shape) || g->dtype != output->dtype))
         tg_misuse(at, op, "grad_output: shape and dtype of the output, %s, expected",
                   tg_shape_format(&output->shape, text));
-    else
-        return g ? g : tg_full_at(at, output->dtype, 1, output->shape);
+    else if (!g)
+        return tg_full_at(at, output->dtype, 1, output->shape);
+    else {
+        keep_gradient(g); /* it may become one of the results */
+        return g;
+    }
     return NULL;
 }
 

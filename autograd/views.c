@@ -292,7 +292,15 @@ static void narrow_backward(const tg_node *n, tg_tensor *g, tg_tensor **dx)
     dx[0] = tg_pad_at(n->at, g, a->dim, narrow_start(a, size), size);
 }
 
-TG_DEFINE_OP(narrow, 1, TG_SAVES_NOTHING);
+/* Only where the elements are: of many parts of one operand, as the states of a recurrent network,
+ * the first one alone is padded. */
+static void narrow_add(const tg_node *n, tg_tensor *g, tg_tensor *dx)
+{
+    const narrow_attr *a = n->attr;
+    tg_add_in_place(tg_narrow_at(n->at, dx, a->dim, a->start, a->length), g);
+}
+
+TG_DEFINE_OP(narrow, 1, TG_SAVES_NOTHING, .add = narrow_add);
 
 tg_tensor *tg_narrow_at(const char *at, tg_tensor *x, int dim, int64_t start, int64_t length)
 {

@@ -1,5 +1,5 @@
-/* The inner loops: matrix products and dense Adam against what the machine can do, and the elementary
- * functions. */
+/* The inner loops: matrix products and dense Adam against what the machine can do, and the
+ * elementary functions. */
 #include <stdio.h>
 #include <string.h>
 
@@ -18,9 +18,9 @@ static double gemm_gflops(int64_t m, int64_t n, int64_t k, bool ta, bool tb)
         tg_tensor *a = ta ? tg_t(tg_randn(TG_F32, k, m)) : tg_randn(TG_F32, m, k);
         tg_tensor *b = tb ? tg_t(tg_randn(TG_F32, n, k)) : tg_randn(TG_F32, k, n);
         tg_tensor *c = tg_zeros(TG_F32, m, n);
-        const double flops = 2.0 * (double)(m * n * k);
+        const double flops = 2.0 * (double)(m * n * k), until = seconds_now() + 0.2;
         const int repeat = 1 + (int)(2e7 / flops);
-        for (int round = 0; round < 30; round++) {
+        for (int round = 0; round < 3 || seconds_now() < until; round++) {
             const double start = seconds_now();
             for (int i = 0; i < repeat; i++)
                 tg_multiply(c, a, b, NULL);
@@ -58,6 +58,27 @@ static double plain_gflops(int64_t m, int64_t k)
     return 2e-9 * (double)(m * k) / least;
 }
 
+/* n x n matrices, on one thread and on two. */
+static void square_products(double peak)
+{
+    static const struct {
+        const char *name;
+        bool ta, tb;
+    } kinds[] = {{"NN", false, false}, {"TN", true, false}, {"NT", false, true}};
+    printf("\nn x n, GFLOP/s and of peak %10s%22s\n", "1 thread", "2 threads");
+    for (int n = 128; n <= 4096; n *= 2)
+        for (int kind = 0; kind < 3; kind++) {
+            printf("%24d  %s", n, kinds[kind].name);
+            for (int threads = 1; threads <= 2; threads++) {
+                tg_set_num_threads(threads);
+                const double rate = gemm_gflops(n, n, n, kinds[kind].ta, kinds[kind].tb);
+                printf("%10.1f  %6.0f %%", rate, 100 * rate / (threads * peak));
+            }
+            puts("");
+        }
+    tg_set_num_threads(1);
+}
+
 void bench_products(void)
 {
     static const struct {
@@ -90,6 +111,7 @@ void bench_products(void)
                100 * rate / peak);
     }
     printf("a plain loop            256    1   64        %8.1f\n", plain_gflops(256, 64));
+    square_products(peak);
 }
 
 /* ---- Adam ------------------------------------------------------------------------------------ */

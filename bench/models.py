@@ -102,10 +102,10 @@ def table(names, bench, pythons):
 
 
 def main():
-    bench, pythons, names, is_quick = arguments("bench-models", "models")
-    for name in set(names) - set(MODELS):
+    args = arguments("bench-models", "models")
+    for name in set(args.models) - set(MODELS):
         sys.exit(f"bench-models: no model {name}; there are {' '.join(MODELS)}")
-    (quick if is_quick else table)(names or MODELS, bench, pythons)
+    (quick if args.quick else table)(args.models or MODELS, args.bench, args.python)
 
 
 if __name__ == "__main__":

@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 """Every op of autograd/ops.h here and in PyTorch, in turn: make bench-ops.
 
-    ops.py --bench RUN-BENCH --python "PYTHON..." [--ops "softmax add"] [--quick]
+    ops.py --bench RUN-BENCH --python "PYTHON..." [--ops "softmax add"] [--sizes "64x64"]
+           [--quick]
 
 Microseconds, the least of a few rounds, and PyTorch's time divided by ours: above 1, ours is
 faster. `forward` is without gradients, `both` is forward and backward of sum(op). Of two
@@ -31,6 +32,13 @@ def chosen(names):
 
 def is_of(row, name):
     return row.name == name or row.name.startswith(name + "_")
+
+
+def sizes_of(words):
+    for word in words:
+        if not re.fullmatch(r"[1-9]\d*x[1-9]\d*", word):
+            sys.exit(f"bench-ops: size {word}: two numbers expected, as in 64x64")
+    return [tuple(map(int, word.split("x"))) for word in words] or SIZES
 
 
 def missing():
@@ -104,24 +112,24 @@ def compare(ours, theirs, row, size):
 
 
 def main():
-    bench, pythons, names, is_quick = arguments("bench-ops", "ops")
-    rows = chosen(names)
+    args = arguments("bench-ops", "ops", "sizes")
+    rows, sizes = chosen(args.ops), sizes_of(args.sizes)
     if missing():
         print("bench-ops: bench/ops.def has no line for", *missing(), file=sys.stderr)
-        if is_quick:
+        if args.quick:
             sys.exit(1)
-    ours = Side(bench, "ops")
-    theirs = {n: torch_sides(pythons, "torch_ops.py", OPS, threads=n)
-              for n in (THREADS[:1] if is_quick else THREADS)}
+    ours = Side(args.bench, "ops")
+    theirs = {n: torch_sides(args.python, "torch_ops.py", OPS, threads=n)
+              for n in (THREADS[:1] if args.quick else THREADS)}
     for side in theirs[1]:
         print(side.ask("about"))
-    for size in SIZES[:2] if is_quick else SIZES:
-        if is_quick:
+    for size in sizes[:2] if args.quick else sizes:
+        if args.quick:
             for row in rows:
                 compare(ours, theirs, row, size)
         else:
             table(ours, theirs, rows, size)
-    if is_quick:
+    if args.quick:
         print(f"{len(rows)} ops: results and gradients as PyTorch's")
 
 

@@ -110,15 +110,17 @@ def pythons_with_torch(words, target):
     return words
 
 
-def arguments(target, names):
-    """What both tables are asked for on the command line; `names` is the option that chooses."""
+def arguments(target, *lists):
+    """What both tables are asked for on the command line; `lists` are options of several words."""
     parser = argparse.ArgumentParser()
     parser.add_argument("--bench", required=True)
     parser.add_argument("--python", default=sys.executable)
-    parser.add_argument(f"--{names}", dest="names", default="")
     parser.add_argument("--quick", action="store_true")
+    for name in lists:
+        parser.add_argument(f"--{name}", default="", type=str.split)
     args = parser.parse_args()
-    return args.bench, pythons_with_torch(args.python.split(), target), args.names.split(), args.quick
+    args.python = pythons_with_torch(args.python.split(), target)
+    return args
 
 
 def mean(ratios):

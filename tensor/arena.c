@@ -5,51 +5,10 @@
 
 #include "tensor/tensor-internal.h"
 
-#if defined(__has_feature)
-#if __has_feature(address_sanitizer)
-#define __SANITIZE_ADDRESS__ 1
-#endif
-#endif
-#ifdef __SANITIZE_ADDRESS__
-#include <sanitizer/asan_interface.h>
-#define POISON(p, n) ASAN_POISON_MEMORY_REGION(p, n)
-#define UNPOISON(p, n) ASAN_UNPOISON_MEMORY_REGION(p, n)
-#else
-#define POISON(p, n) ((void)(p), (void)(n))
-#define UNPOISON(p, n) ((void)(p), (void)(n))
-#endif
-
-#define FIRST_BLOCK ((size_t)2 << 20)
-#define ADDRESSABLE (UINT64_C(1) << 47) /* bytes, by any program on today's processors */
+#define BLOCK ((size_t)64 << 10) /* bytes of what is small, taken from the heap at a time */
 #define CHUNK 512    /* headers asked for at a time */
 #define RESERVE 4096 /* free headers beyond which no more are asked for */
 #define THREAD_BIT 40
-#define LARGE ((size_t)1 << 20) /* bytes from which on a tensor has memory of its own */
-#define REUSED 4096             /* bytes from which on what is released is used again */
-#define BINS 64
-
-typedef struct block {
-    struct block *next;
-    size_t size;
-    unsigned char *data;
-} block;
-
-/* Memory of a large tensor. It outlives the step, for the next tensor of about that size, and can
- * change hands with memory of the caller's. */
-typedef struct tg_large large;
-struct tg_large {
-    large *next;
-    void *data;
-    size_t size;
-    int64_t depth;    /* of the step that uses it; 0: free */
-    uint64_t release; /* the latest one is the warmest in the caches */
-};
-
-/* Released memory of a block, until its step ends; it stands in that memory. */
-typedef struct hole {
-    struct hole *next;
-    size_t size;
-} hole;
 
 typedef struct header {
     tg_tensor tensor; /* first, so that a tensor's address is its header's */
@@ -68,21 +27,17 @@ typedef struct list {
 
 typedef struct step {
     uint64_t id; /* the thread's number, from bit THREAD_BIT on, and that of the step in it */
-    block *at;   /* where the arena stood when the step began */
+    tg_heap_block *at; /* where the arena stood when the step began */
     size_t used;
+    tg_heap_block *blocks; /* large data of this step */
     list headers; /* handed out in this step */
     tg_tensor *adopted; /* owned tensors that end with it: sparse_buffer is the next one */
 } step;
 
 typedef struct arena {
-    block *blocks, *at;
-    size_t used; /* bytes of `at` */
+    tg_heap_block *blocks, *at; /* of small data */
+    size_t used;                /* bytes of `at` */
     chunk *chunks;
-    large *larges;
-    size_t large_bytes, large_used;
-    uint64_t releases;
-    hole *holes[BINS];   /* by size */
-    int64_t holes_depth; /* of the step whose they are; 0: none */
     list free;
     step *steps; /* steps[0] is the thread's own, for what is made outside any step */
     int64_t depth, capacity;
@@ -106,37 +61,22 @@ static void release_adopted(step *s)
     }
 }
 
-/* Give free memory of large tensors back. */
-static void larges_free(void)
+static void blocks_give(tg_heap_block *b)
 {
-    for (large **link = &local.larges; *link;) {
-        large *l = *link;
-        if (l->depth > 0) {
-            link = &l->next;
-            continue;
-        }
-        *link = l->next;
-        local.large_bytes -= l->size;
-        UNPOISON(l->data, l->size);
-        free(l->data);
-        free(l);
+    for (tg_heap_block *next; b; b = next) {
+        next = b->next;
+        tg_heap_give(b);
     }
 }
 
 static void arena_release(void *unused)
 {
     (void)unused;
-    while (local.depth > 0)
+    while (local.depth > 0) {
         release_adopted(&local.steps[--local.depth]);
-    for (block *b = local.blocks, *next; b; b = next) {
-        next = b->next;
-        UNPOISON(b->data, b->size);
-        free(b->data);
-        free(b);
+        blocks_give(local.steps[local.depth].blocks);
     }
-    for (large *l = local.larges; l; l = l->next)
-        l->depth = 0;
-    larges_free();
+    blocks_give(local.blocks);
     for (chunk *c = local.chunks, *next; c; c = next) {
         next = c->next;
         free(c);
@@ -194,35 +134,15 @@ static void list_append(list *l, const list *more)
     l->count += more->count;
 }
 
-static void large_release(large *l)
-{
-    l->depth = 0;
-    l->release = ++local.releases;
-    local.large_used -= l->size;
-    POISON(l->data, l->size);
-}
-
-/* Forget the holes in memory of the step that ends. */
-static void holes_clear(void)
-{
-    memset(local.holes, 0, sizeof local.holes);
-    local.holes_depth = 0;
-}
-
 void tg_arena_pop(void)
 {
-    const int64_t depth = local.depth;
     step *s = &local.steps[--local.depth];
     release_adopted(s);
-    for (large *l = local.larges; l; l = l->next)
-        if (l->depth == depth)
-            large_release(l);
-    if (local.holes_depth == depth)
-        holes_clear();
+    blocks_give(s->blocks);
     list_append(&local.free, &s->headers);
-    for (block *b = s->at ? s->at : local.blocks; b; b = b->next) {
+    for (tg_heap_block *b = s->at ? s->at : local.blocks; b; b = b->next) {
         const size_t from = b == s->at ? s->used : 0;
-        POISON(b->data + from, b->size - from);
+        TG_POISON((char *)tg_heap_data(b) + from, BLOCK - from);
         if (b == local.at)
             break;
     }
@@ -274,53 +194,65 @@ bool tg_is_stale(const tg_tensor *t)
 
 /* ---- memory ---------------------------------------------------------------------------------- */
 
-/* A block of at least `bytes` after `before` (first of all where that is NULL). */
-static block *block_insert(block *before, size_t bytes)
+/* The first of the blocks of small data that is not in use. */
+static tg_heap_block *block_next(void)
 {
-    size_t size = before ? 2 * before->size : FIRST_BLOCK;
-    while (size < bytes && size <= SIZE_MAX / 2)
-        size *= 2;
-    if (size < bytes)
-        return NULL;
-    block *b = malloc(sizeof *b);
-    unsigned char *data = tg_memory(size);
-    if (data == NULL && size > bytes) /* rather less than nothing */
-        data = tg_memory(size = bytes);
-    if (!b || !data) {
-        free(b);
-        free(data);
-        return NULL;
+    tg_heap_block **next = local.at ? &local.at->next : &local.blocks;
+    if (*next)
+        return *next;
+    tg_heap_block *b = tg_heap_take(BLOCK);
+    if (b) {
+        b->next = NULL;
+        TG_POISON(tg_heap_data(b), BLOCK);
     }
-    POISON(data, size);
-    block **link = before ? &before->next : &local.blocks;
-    *b = (block){*link, size, data};
-    *link = b;
-    return b;
+    return *next = b;
 }
 
-/* Where a step is open: tg_arena_alloc of an addressable number of bytes. */
+/* Where a step is open: less than TG_HEAP_LEAST bytes. */
 static void *take(size_t bytes)
 {
     const size_t align = bytes >= TG_LINE ? TG_LINE : 16; /* powers of two */
     size_t from = (local.used + align - 1) & ~(align - 1);
-    if (!local.at || from + bytes > local.at->size) {
-        block *next = local.at ? local.at->next : local.blocks;
-        if (!next || next->size < bytes)
-            next = block_insert(local.at, bytes);
+    if (!local.at || from + bytes > BLOCK) {
+        tg_heap_block *next = block_next();
         if (!next)
             return NULL;
         local.at = next;
         from = 0;
     }
     local.used = from + bytes;
-    UNPOISON(local.at->data + from, bytes);
-    return local.at->data + from;
+    char *data = (char *)tg_heap_data(local.at) + from;
+    TG_UNPOISON(data, bytes);
+    return data;
+}
+
+/* A block of the current step. */
+static tg_heap_block *step_block(size_t bytes)
+{
+    tg_heap_block *b = tg_heap_take(bytes), **first = &local.steps[local.depth - 1].blocks;
+    if (!b)
+        return NULL;
+    b->previous = NULL;
+    b->next = *first;
+    if (b->next)
+        b->next->previous = b;
+    return *first = b;
+}
+
+static void step_block_remove(const tg_heap_block *b)
+{
+    *(b->previous ? &b->previous->next : &local.steps[local.depth - 1].blocks) = b->next;
+    if (b->next)
+        b->next->previous = b->previous;
 }
 
 void *tg_arena_alloc(size_t bytes)
 {
     arena_start();
-    return bytes < ADDRESSABLE ? take(bytes) : NULL;
+    if (bytes < TG_HEAP_LEAST)
+        return take(bytes);
+    tg_heap_block *b = step_block(bytes);
+    return b ? tg_heap_data(b) : NULL;
 }
 
 void *tg_step_memory(size_t bytes)
@@ -333,103 +265,22 @@ void *tg_step_memory(size_t bytes)
 
 /* ---- memory of tensors ----------------------------------------------------------------------- */
 
-static large *large_new(size_t bytes)
-{
-    if (local.large_bytes - local.large_used > local.large_used + bytes)
-        larges_free(); /* sizes have changed */
-    large *l = malloc(sizeof *l);
-    void *data = tg_memory(bytes);
-    if (!data) {
-        larges_free();
-        data = tg_memory(bytes);
-    }
-    if (!l || !data) {
-        free(l);
-        free(data);
-        return NULL;
-    }
-    *l = (large){.next = local.larges, .data = data, .size = bytes};
-    local.large_bytes += bytes;
-    return local.larges = l;
-}
-
-static large *large_find(size_t bytes)
-{
-    large *found = NULL;
-    for (large *l = local.larges; l; l = l->next)
-        if (l->depth == 0 && l->size >= bytes && l->size - bytes <= bytes / 8 &&
-            (!found || l->release > found->release))
-            found = l;
-    return found ? found : large_new(bytes);
-}
-
-static size_t in_lines(size_t bytes)
-{
-    return (bytes + TG_LINE - 1) & ~(TG_LINE - 1);
-}
-
-static hole **bin_of(size_t size)
-{
-    return &local.holes[size / TG_LINE % BINS];
-}
-
-/* A hole of the current step of just that size. */
-static void *hole_take(size_t size)
-{
-    if (local.holes_depth != local.depth)
-        return NULL;
-    for (hole **link = bin_of(size); *link; link = &(*link)->next)
-        if ((*link)->size == size) {
-            void *data = *link;
-            *link = (*link)->next;
-            UNPOISON(data, size);
-            return data;
-        }
-    return NULL;
-}
-
-static void hole_add(void *data, size_t size)
-{
-    if (local.holes_depth != local.depth)
-        holes_clear();
-    local.holes_depth = local.depth;
-    hole **bin = bin_of(size);
-    *(hole *)data = (hole){*bin, size};
-    *bin = data;
-    POISON((char *)data + sizeof(hole), size - sizeof(hole));
-}
-
-static bool large_data(tg_tensor *t, size_t bytes)
-{
-    t->large = bytes < ADDRESSABLE ? large_find(bytes) : NULL;
-    if (!t->large)
-        return false;
-    t->large->depth = local.depth;
-    local.large_used += t->large->size;
-    UNPOISON(t->large->data, t->large->size);
-    t->data = t->large->data;
-    return true;
-}
-
 bool tg_arena_data(tg_tensor *t, size_t bytes)
 {
-    if (bytes < REUSED)
+    if (bytes < TG_HEAP_LEAST)
         return (t->data = take(bytes));
-    if (bytes >= LARGE)
-        return large_data(t, bytes);
-    t->data = hole_take(in_lines(bytes));
-    return t->data || (t->data = take(in_lines(bytes)));
+    t->block = step_block(bytes);
+    return t->block && (t->data = tg_heap_data(t->block));
 }
 
 static void data_release(tg_tensor *t)
 {
-    const size_t bytes = (size_t)t->capacity * tg_dtype_size(t->dtype);
-    if (t->large)
-        large_release(t->large);
-    else if (bytes >= REUSED)
-        hole_add(t->data, in_lines(bytes));
+    if (t->block) {
+        step_block_remove(t->block);
+        tg_heap_give(t->block);
+    }
     t->data = NULL;
-    t->large = NULL;
+    t->block = NULL;
 }
 
 void tg_arena_release(tg_tensor *t)
@@ -450,19 +301,13 @@ void tg_arena_release_after(const tg_tensor *latest)
     }
 }
 
-bool tg_arena_exchange(tg_tensor *t, tg_tensor *from)
+void tg_arena_move(tg_tensor *t, tg_tensor *from)
 {
-    large *l = from->large;
-    if (!l || t->step != 0)
-        return false;
-    const size_t more = l->size - (size_t)t->capacity * tg_dtype_size(t->dtype);
-    l->size -= more;
-    local.large_bytes -= more;
-    local.large_used -= more;
-    l->data = t->data;
+    step_block_remove(from->block);
     t->data = from->data;
-    from->data = l->data;
-    return true;
+    t->block = from->block;
+    from->data = NULL;
+    from->block = NULL;
 }
 
 tg_tensor *tg_arena_latest(void)
@@ -504,7 +349,7 @@ static void blank(tg_tensor *t)
     t->pending = 0;
     t->dense_buffer = t->sparse_buffer = NULL;
     t->capacity = 0;
-    t->large = NULL;
+    t->block = NULL;
     t->holders = 0;
     t->is_temporary = false;
 }

@@ -16,8 +16,8 @@ const tg_type_kernels *tg_kernels_of(tg_dtype dtype);
 
 /* ---- maps: maps.c ---------------------------------------------------------------------------- */
 
-/* out = kernel(in[0], ..., in[nin - 1]), element by element. out is contiguous; each input
- * broadcasts to its shape. An input may be out itself. */
+/* out = kernel(in[0], ..., in[nin - 1]), element by element, of any strides; each input broadcasts to
+ * out's shape. An input may be out itself. */
 void tg_map(tg_map_kernel kernel, const tg_tensor *out, int nin, const tg_tensor *const in[]);
 
 /* ---- products: multiply.c -------------------------------------------------------------------- */

@@ -15,6 +15,7 @@ typedef struct map {
     int operands; /* out and the inputs */
     tg_dtype dtype[TG_BLOCK_OPERANDS];
     bool is_packed[TG_BLOCK_OPERANDS]; /* kernels take arrays: others are copied into one */
+    char *repeated[TG_BLOCK_OPERANDS]; /* an operand of one element, as often as a block has any */
 } map;
 
 /* data[0] (rows, n) = data[1], of one dtype. */
@@ -33,8 +34,8 @@ static void map_block(void *context, const tg_block *b)
     int64_t row[TG_BLOCK_OPERANDS]; /* in bytes */
     bool is_one_row = true;
     for (int i = 0; i < m->operands; i++) {
-        const int64_t step = m->is_packed[i] ? b->n : b->row[i];
-        at[i] = m->is_packed[i] ? (char *)packed[i] : b->data[i];
+        const int64_t step = m->is_packed[i] || m->repeated[i] ? b->n : b->row[i];
+        at[i] = m->repeated[i] ? m->repeated[i] : m->is_packed[i] ? (char *)packed[i] : b->data[i];
         row[i] = step * (int64_t)tg_dtype_size(m->dtype[i]);
         is_one_row = is_one_row && (b->rows == 1 || step == b->n);
         if (m->is_packed[i] && i > 0)
@@ -52,7 +53,14 @@ static void map_block(void *context, const tg_block *b)
         copy_rows(m->dtype[0], b->rows, b->n, b->data[0], b->row[0], b->stride[0], at[0], b->n, 1);
 }
 
-/* out may have any strides here. */
+static bool is_one_element(const tg_loop *loop, int i)
+{
+    for (int d = 0; d < loop->ndim; d++)
+        if (loop->dim[d].size > 1 && loop->dim[d].stride[i] != 0)
+            return false;
+    return true;
+}
+
 static void map_strided(tg_map_kernel kernel, const tg_tensor *out, int nin,
                         const tg_tensor *const in[])
 {
@@ -61,11 +69,18 @@ static void map_strided(tg_map_kernel kernel, const tg_tensor *out, int nin,
     memcpy(operand + 1, in, (size_t)nin * sizeof *in);
     tg_loop loop;
     tg_loop_init(&loop, &out->shape, m.operands, operand);
+    const int64_t most = tg_min(PACKED, tg_numel(out));
+    double repeated[TG_MAP_INPUTS][PACKED]; /* of any dtype */
     bool is_plain = true;
     for (int i = 0; i < m.operands; i++) {
         m.dtype[i] = operand[i]->dtype;
         m.is_packed[i] = loop.first.stride[i] != 1;
         is_plain = is_plain && !m.is_packed[i];
+        if (i == 0 || !m.is_packed[i] || !is_one_element(&loop, i))
+            continue;
+        m.is_packed[i] = false;
+        m.repeated[i] = (char *)repeated[i - 1];
+        copy_rows(m.dtype[i], 1, most, m.repeated[i], most, 1, operand[i]->data, 0, 0);
     }
     tg_loop_run(&loop, is_plain ? BLOCK : PACKED, PARALLEL, map_block, &m);
 }
@@ -87,7 +102,7 @@ static bool map_at_once(tg_map_kernel kernel, int64_t total, const tg_tensor *ou
 void tg_map(tg_map_kernel kernel, const tg_tensor *out, int nin, const tg_tensor *const in[])
 {
     const int64_t total = tg_numel(out);
-    if (total > PARALLEL || !map_at_once(kernel, total, out, nin, in))
+    if (total > PARALLEL || !tg_is_contiguous(out) || !map_at_once(kernel, total, out, nin, in))
         map_strided(kernel, out, nin, in);
 }
 

@@ -2,7 +2,9 @@
  * tensor-internal.h: what the floors of the library share about tensors; not for programs
  *
  * Step memory is an arena of chained blocks: allocation moves a pointer, the end of a step moves it
- * back, and blocks are kept, so that a loop of equal steps asks malloc for nothing after the first.
+ * back. Data from TG_HEAP_LEAST bytes on are blocks of a heap of their own each, which come back
+ * there as soon as they are not needed. Blocks and chunks of the heap are kept, so that a loop of
+ * equal steps asks malloc for nothing after the first.
  * Tensor headers live in a pool of their own and are used again in the order in which they were
  * released, the oldest first, so that the header of a tensor whose step has ended can still be read
  * and recognised.
@@ -20,6 +22,39 @@
 /* Like malloc, at the start of a line; large blocks in huge pages where the system has them, for
  * looking up rows of a table costs the processor a page each. */
 void *tg_memory(size_t bytes);
+
+/* A block of the heap that all threads share, for steps and for gradients; its data begin at the next
+ * line. NULL where there is no memory. */
+typedef struct tg_heap_block tg_heap_block;
+struct tg_heap_block {
+    tg_heap_block *next, *previous; /* for whoever has it, as a list */
+    tg_heap_block *below, *above;   /* its neighbours; NULL at the ends of a chunk */
+    size_t size;                    /* bytes of data */
+    bool is_free;
+};
+#define TG_HEAP_LEAST ((size_t)4096) /* bytes of a tensor that are worth a block */
+tg_heap_block *tg_heap_take(size_t bytes);
+void tg_heap_give(tg_heap_block *b);
+
+static inline void *tg_heap_data(tg_heap_block *b)
+{
+    return (char *)b + TG_LINE;
+}
+
+/* What is free is not to be read or written: AddressSanitizer reports it. */
+#if defined(__has_feature)
+#if __has_feature(address_sanitizer)
+#define __SANITIZE_ADDRESS__ 1
+#endif
+#endif
+#ifdef __SANITIZE_ADDRESS__
+#include <sanitizer/asan_interface.h>
+#define TG_POISON(p, n) ASAN_POISON_MEMORY_REGION(p, n)
+#define TG_UNPOISON(p, n) ASAN_UNPOISON_MEMORY_REGION(p, n)
+#else
+#define TG_POISON(p, n) ((void)(p), (void)(n))
+#define TG_UNPOISON(p, n) ((void)(p), (void)(n))
+#endif
 
 /* Ask the memory for bytes that are used soon. Rows of a batch lie scattered over tables that no
  * cache holds; whoever goes through a list asks for those TG_ROWS_AHEAD places on. Into L2: more
@@ -61,9 +96,9 @@ void tg_arena_release(tg_tensor *t);
 tg_tensor *tg_arena_latest(void);
 void tg_arena_release_after(const tg_tensor *latest);
 
-/* t, which the caller owns, takes over the data of `from`, which has as many bytes, and `from` those
- * of t; false where only a copy can do that. */
-bool tg_arena_exchange(tg_tensor *t, tg_tensor *from);
+/* t, which the caller owns and which has no data, takes over those of `from`, a tensor of the current
+ * step with a block: the end of `from`. */
+void tg_arena_move(tg_tensor *t, tg_tensor *from);
 
 /* Whether the tensor's step is one of another thread; has ended, or the tensor was released; and
  * which of the two. */
@@ -83,8 +118,9 @@ void tg_arena_adopt(const tg_tensor *t, tg_tensor *owned);
 tg_tensor *tg_tensor_new(const char *at, const char *op, tg_dtype dtype, tg_shape shape);
 
 /* A zeroed tensor of the caller's, of a valid shape; NULL where there is no memory: tg_owned for
- * functions that give a status. */
+ * functions that give a status. The other one has no data yet. */
 tg_tensor *tg_owned_or_null(tg_dtype dtype, tg_shape shape);
+tg_tensor *tg_owned_header(tg_dtype dtype, tg_shape shape);
 
 /* A bound of the number of elements, by which sizes in bytes stay addressable. */
 #define TG_MAX_ELEMENTS (INT64_C(1) << 60)

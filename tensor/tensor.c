@@ -158,8 +158,9 @@ bool tg_valid(const char *at, const char *op, const tg_tensor *t)
                   "tg_retain there");
     else if (!tg_is_error(t))
         tg_misuse(at, op, "the tensor %s; keep it with tg_retain",
-                  tg_is_released(t) ? "was made by a gradient rule, which has ended"
-                                    : "belongs to a step that has ended");
+                  !tg_is_released(t) ? "belongs to a step that has ended"
+                  : t->step == 0     ? "is a gradient that was zeroed since"
+                                     : "was made by a gradient rule, which has ended");
     return false;
 }
 
@@ -360,19 +361,26 @@ static void *zeroed(size_t bytes)
     return data;
 }
 
+tg_tensor *tg_owned_header(tg_dtype dtype, tg_shape shape)
+{
+    tg_tensor *t = calloc(1, sizeof *t);
+    if (!t)
+        return NULL;
+    *t = (tg_tensor){
+        .dtype = dtype, .shape = shape, .node = -1, .capacity = tg_shape_numel(&shape)};
+    tg_contiguous_strides(&shape, t->stride);
+    return t;
+}
+
 tg_tensor *tg_owned_or_null(tg_dtype dtype, tg_shape shape)
 {
-    const int64_t count = tg_shape_numel(&shape);
-    tg_tensor *t = calloc(1, sizeof *t);
-    void *data = count < TG_MAX_ELEMENTS ? zeroed(bytes_of(dtype, count)) : NULL;
-    if (!t || !data) {
+    tg_tensor *t = tg_owned_header(dtype, shape);
+    if (t && t->capacity < TG_MAX_ELEMENTS)
+        t->data = zeroed(bytes_of(dtype, t->capacity));
+    if (t && !t->data) {
         free(t);
-        free(data);
         return NULL;
     }
-    *t = (tg_tensor){
-        .data = data, .dtype = dtype, .shape = shape, .node = -1, .capacity = count};
-    tg_contiguous_strides(&shape, t->stride);
     return t;
 }
 
@@ -421,7 +429,10 @@ void tg_free(tg_tensor *t)
     tg_free(t->dense_buffer);
     tg_free(t->sparse_buffer);
     tg_free(t->rows);
-    free(t->data);
+    if (t->block)
+        tg_heap_give(t->block);
+    else
+        free(t->data);
     free(t);
 }
 

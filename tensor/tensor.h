@@ -56,7 +56,7 @@ struct tg_tensor {
     int64_t node;             /* the tape's node that made it; -1 for a leaf */
     int64_t pending;          /* a leaf's place among those that tg_backward has reached */
     uint64_t step;            /* the step it belongs to; 0 when owned */
-    struct tg_large *large;   /* memory apart from the step's blocks: arena.c */
+    struct tg_heap_block *block; /* of the data, where these are large: memory.c */
     int32_t holders;          /* gradients of a walk over the tape that share its memory: tape.c */
     bool is_temporary;        /* made by a rule: its memory goes with the last of them */
     tg_tensor *dense_buffer;  /* memory for a leaf's gradient, kept between steps */

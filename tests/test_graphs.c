@@ -18,6 +18,7 @@ enum { REGISTERS = 100, WORDS = 600, GRAPHS = 260, SEED = 20 };
     CALL(neg, tg_neg(x[0]))                                                                        \
     CALL(abs, tg_abs(x[0]))                                                                        \
     CALL(square, tg_square(x[0]))                                                                  \
+    CALL(cube, tg_cube(x[0]))                                                                      \
     CALL(exp, tg_exp(x[0]))                                                                        \
     CALL(log, tg_log(x[0]))                                                                        \
     CALL(sqrt, tg_sqrt(x[0]))                                                                      \

@@ -2,6 +2,7 @@
 #include <criterion/criterion.h>
 #include <criterion/redirect.h>
 #include <math.h>
+#include <string.h>
 
 #include "models/ncf.h"
 #include "tapegrad.h"
@@ -216,9 +217,102 @@ Test(memory, gradients__of_leaves_share_nothing)
     }
 }
 
+/* Its memory serves others, unless an op has read it. */
+Test(memory, gradient__ends_when_it_is_zeroed)
+{
+    tg_set_misuse(TG_MISUSE_RETURN);
+    tg_tensor *x = tg_requires_grad(tg_owned(TG_F64, 64, 64));
+    tg_tensor *w = tg_requires_grad(tg_owned(TG_F64, 1));
+    tg_step_begin();
+    tg_backward(tg_sum(tg_exp(x)));
+    tg_tensor *g = x->grad;
+    tg_zero_grad_tensor(x);
+    tg_get(g, 0, 0);
+    expect_misuse("get: the tensor is a gradient that was zeroed since");
+    tg_clear_error();
+    tg_backward(tg_sum(tg_exp(x)));
+    tg_tensor *y = tg_sum(tg_mul(w, x->grad)), *view = tg_t(x->grad);
+    tg_zero_grad_tensor(x);
+    tg_backward(y);
+    cr_expect_eq(tg_item(w->grad), 64 * 64);
+    tg_backward(tg_sum(tg_mul_scalar(x, 7)));
+    cr_expect_eq(tg_get(x->grad, 1, 2), 7);
+    cr_expect_eq(tg_get(view, 2, 1), 7);
+    cr_expect_eq(tg_last_error()->status, TG_OK, "%s", tg_last_error()->message);
+    tg_step_end();
+    tg_free(x);
+    tg_free(w);
+}
+
+/* Also as the gradient that another graph begins with, and of that one a result. */
+Test(memory, gradient__that_passes_through_stays)
+{
+    tg_tensor *x = tg_requires_grad(tg_owned(TG_F64, 64, 64)), *dx;
+    tg_step_begin();
+    tg_backward(tg_sum(tg_exp(x)));
+    tg_grad(tg_add_scalar(x, 2), &x, 1, &dx, .grad_output = x->grad);
+    tg_zero_grad_tensor(x);
+    cr_expect_eq(tg_get(dx, 5, 6), 1);
+    tg_step_end();
+    tg_free(x);
+}
+
+/* Parts of one tensor, which overlap: the first gradient is padded, others are added to it. */
+Test(memory, gradients__of_parts_are_added_in_place)
+{
+    tg_tensor *x = tg_requires_grad(tg_owned(TG_F64, 70, 90));
+    tg_step_begin();
+    tg_tensor *y = tg_mul_scalar(x, 2), *part[3] = {tg_narrow(y, 1, 0, 60), tg_narrow(y, -1, -60, 60),
+                                                    tg_narrow(tg_t(y), 1, 7, 60)};
+    tg_tensor *loss = tg_scalar(TG_F64, 0);
+    for (int i = 0; i < 3; i++)
+        loss = tg_add(loss, tg_sum(tg_mul_scalar(part[i], 1 + i)));
+    tg_backward(loss);
+    for (int r = 0; r < 70; r++)
+        for (int c = 0; c < 90; c++)
+            cr_expect_eq(tg_get(x->grad, r, c),
+                         2 * ((c < 60) + 2 * (c >= 30) + 3 * (r >= 7 && r < 67)), "%d, %d", r, c);
+    tg_step_end();
+    tg_free(x);
+}
+
+/* ---- the heap -------------------------------------------------------------------------------- */
+
+Test(memory, heap__joins_neighbours)
+{
+    enum { SIZE = 10000, BLOCKS = 3 };
+    tg_heap_block *b[BLOCKS + 1];
+    static const int orders[][BLOCKS] = {{0, 1, 2}, {2, 1, 0}, {0, 2, 1}, {1, 2, 0}};
+    for (size_t order = 0; order < sizeof orders / sizeof *orders; order++) {
+        for (int i = 0; i <= BLOCKS; i++) { /* the last one keeps others from the chunk's rest */
+            b[i] = tg_heap_take(SIZE);
+            cr_assert_eq((uintptr_t)tg_heap_data(b[i]) % TG_LINE, 0);
+            memset(tg_heap_data(b[i]), i, SIZE);
+        }
+        for (int i = 0; i < BLOCKS; i++)
+            tg_heap_give(b[orders[order][i]]);
+        tg_heap_block *whole = tg_heap_take(BLOCKS * SIZE);
+        cr_expect_eq(whole, b[0]);
+        tg_heap_give(whole);
+        tg_heap_give(b[BLOCKS]);
+    }
+}
+
+/* A chunk is given back when another size is asked for. */
+Test(memory, heap__of_sizes_that_grow)
+{
+    for (size_t size = (size_t)1 << 20; size <= (size_t)256 << 20; size *= 4) {
+        tg_heap_block *b = tg_heap_take(size), *small = tg_heap_take(1);
+        cr_assert(b && small && b->size >= size);
+        ((char *)tg_heap_data(b))[size - 1] = 1;
+        tg_heap_give(small);
+        tg_heap_give(b);
+    }
+    cr_expect_null(tg_heap_take(SIZE_MAX / 2));
+}
+
 #ifdef ALLOCATIONS_COUNTED
-/* Large tensors have memory of their own: as many as the step has results, and a few for all of
- * its gradients. */
+/* Chunks of the heap: a few for the results of the step, and no more for all of its gradients. */
 Test(memory, backward__uses_its_memory_again)
 {
     enum { DEPTH = 40, FEW = 6, SIDE = 600 };
@@ -230,6 +324,26 @@ Test(memory, backward__uses_its_memory_again)
     const long before = allocations;
     tg_backward(loss);
     cr_expect_leq(allocations - before, 2 * FEW, "%ld calls of malloc", allocations - before);
+    tg_step_end();
+    tg_free(x);
+}
+
+/* The gradient of a sum lies in one place: its elements are copied into memory of the leaf's. */
+Test(memory, backward__without_memory_is_misuse)
+{
+    enum { SIDE = 4100 }; /* more than the heap asks for at a time: of anything less it would ask twice */
+    tg_set_misuse(TG_MISUSE_RETURN);
+    tg_tensor *x = tg_requires_grad(tg_owned(TG_F32, SIDE, SIDE));
+    tg_step_begin();
+    tg_tensor *loss = tg_sum(x);
+    for (int which = 1; which <= 2; which++) { /* the header, the elements */
+        refused = allocations + which;
+        tg_backward(loss);
+        expect_misuse("backward: no memory for a gradient f32 [4100, 4100]");
+    }
+    cr_expect_null(x->grad);
+    tg_backward(loss);
+    cr_expect_eq(tg_get(x->grad, 3, 4), 1);
     tg_step_end();
     tg_free(x);
 }

@@ -21,6 +21,7 @@ static bool same(double a, double b)
     OF(neg, 0 - a)                                                                                 \
     OF(abs, a < 0 ? 0 - a : a)                                                                     \
     OF(square, pow(a, 2))                                                                          \
+    OF(cube, pow(a, 3))                                                                            \
     OF(sqrt, pow(a, 0.5))                                                                          \
     OF(softplus, log(1 + exp(a)))                                                                  \
     OF(silu, a * (1 + tanh(a / 2)) / 2)                                                            \

@@ -22,8 +22,8 @@ class Network(nn.Module):
 
 def make():
     generator, critic = init(Network(NOISE, PIXELS)), init(Network(PIXELS, 1))
-    for_generator = adam(generator.parameters(), lr=1e-4, betas=(0, 0.9))
-    for_critic = adam(critic.parameters(), lr=1e-4, betas=(0, 0.9))
+    for_generator = adam(generator.parameters(), lr=1e-4, betas=(0.0, 0.9))
+    for_critic = adam(critic.parameters(), lr=1e-4, betas=(0.0, 0.9))
     image = numbers("image", -1, 1, BATCHES, BATCH, PIXELS)
     noise = numbers("noise", -1, 1, BATCHES, BATCH, NOISE)
     between = numbers("between", 0, 1, BATCHES, BATCH, 1)

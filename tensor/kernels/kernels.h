@@ -160,6 +160,7 @@ typedef struct tg_norm {
 typedef struct tg_type_kernels {
     /* Unary: in = {x} for the value, {g, x, y} for derivatives; binary: {a, b}, {g, a, b, y}. */
     const tg_map_kernel (*map)[TG_MAPS]; /* by row and kind; NULL for an unary row's b */
+    tg_map_kernel add_scaled;             /* {x, factor, y}: x + factor y */
     int tile_rows; /* rows of c that gemm works on at a time */
     void (*gemm)(const tg_gemm *product);
     /* A sparse matrix times b, of its rows begin .. end; the matrix transposed times b, of b's columns

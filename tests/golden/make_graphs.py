@@ -75,8 +75,8 @@ class Graph:
 
 def unary(g, a):
     x = g.registers[a]
-    name = g.random.choice(["neg", "abs", "square", "exp", "relu", "sigmoid", "tanh", "softplus",
-                            "silu", "gelu", "sqrt", "log", "clamp", "dropout", "scalar"])
+    name = g.random.choice(["neg", "abs", "square", "cube", "exp", "relu", "sigmoid", "tanh",
+                            "softplus", "silu", "gelu", "sqrt", "log", "clamp", "dropout", "scalar"])
     if name in ("sqrt", "log"):
         a = g.positive(a)
         x = g.registers[a]
@@ -91,7 +91,7 @@ def unary(g, a):
         return g.op(name + "_scalar", [a], [number], value)
     if name == "clamp":
         return g.op(name, [a], [-0.7, 1.1], x.clamp(-0.7, 1.1))
-    by_name = {"softplus": F.softplus, "silu": F.silu, "gelu": F.gelu}
+    by_name = {"cube": lambda x: x ** 3, "softplus": F.softplus, "silu": F.silu, "gelu": F.gelu}
     return g.op(name, [a], [], by_name.get(name, getattr(torch, name, None))(x))
 
 

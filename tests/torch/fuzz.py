@@ -26,8 +26,8 @@ import torch
 import programs
 from programs import Difference, Finished, Refused
 
-PLAIN_UNARY = ("neg", "abs", "square", "sqrt", "exp", "log", "relu", "sigmoid", "tanh", "softplus",
-               "silu", "gelu")
+PLAIN_UNARY = ("neg", "abs", "square", "cube", "sqrt", "exp", "log", "relu", "sigmoid", "tanh",
+               "softplus", "silu", "gelu")
 EXACT_UNARY = ("neg", "abs", "square", "relu")
 PLAIN_BINARY = ("add", "sub", "mul", "div", "pow", "minimum", "maximum", "clamp_min", "clamp_max",
                 "squared_error", "logit_cross_entropy")

@@ -111,6 +111,7 @@ TORCH = {
         "exp", "log", "relu", "sigmoid", "tanh", "clamp_min", "clamp_max", "clamp", "matmul",
         "gather", "scatter_add", "index_select", "reshape", "transpose", "permute", "t", "squeeze",
         "unsqueeze", "select", "narrow", "sum", "mean", "softmax", "log_softmax")},
+    "cube": lambda a: a ** 3,
     **{name + "_scalar": getattr(torch, name) for name in (
         "add", "sub", "mul", "div", "pow", "clamp_min", "clamp_max")},
     **{name: lambda a, b, compare=getattr(torch, name): compare(a, b).long()
