@@ -139,8 +139,8 @@ static bool conv_init(const tg_node *n, tg_convolution *c)
            x->shape.size[1] / o->groups == w->shape.size[1] &&
            (!b || b->shape.size[0] == w->shape.size[0]);
     if (!fits) {
-        tg_reject(n, "%s %s with weight %s %s, bias %s %s and groups %lld: f32 or f64 (N, C, H, W), "
-                  "(O, C / groups, kh, kw) and (O) expected", tg_dtype_name(x->dtype),
+        tg_reject(n, "%s %s with weight %s %s, bias %s %s and groups %lld: f32 or f64 "
+                  "(N, C, H, W), (O, C / groups, kh, kw) and (O) expected", tg_dtype_name(x->dtype),
                   TG_TEXT(x->shape), tg_dtype_name(w->dtype), TG_TEXT(w->shape),
                   b ? tg_dtype_name(b->dtype) : "", b ? TG_TEXT(b->shape) : "NULL",
                   (long long)o->groups);
@@ -245,16 +245,18 @@ tg_tensor *tg_conv2d_at(const char *at, tg_tensor *x, tg_tensor *weight, tg_tens
                     sizeof options);
 }
 
-/* ---- max_pool2d: (N, C, H, W) -> i64 (N, C, rows, columns), places in H W of the largest ------ */
+/* ---- max_pool2d: (N, C, H, W) -> i64 (N, C, rows, columns), the places of the largest --------- */
 
 static tg_tensor *max_pool2d_forward(const tg_node *n)
 {
     tg_windows s = *(const tg_windows *)n->attr;
     if (!image_windows(n, n->in[0], &s))
         return tg_error_tensor();
-    if (s.padding > s.kh / 2)
-        return tg_reject(n, "padding %lld; at most half of the kernel, which is %lld, expected",
-                         (long long)s.padding, (long long)s.kh);
+    if (s.padding > s.kh / 2 || (s.padding > 0 && s.dilation > tg_min(s.h, s.w)))
+        return tg_reject(n, "a kernel of %lld, padding %lld, dilation %lld, on images of %lld x %lld: "
+                         "there are windows without a pixel", (long long)s.kh,
+                         (long long)s.padding, (long long)s.dilation, (long long)s.h,
+                         (long long)s.w);
     const int64_t *size = n->in[0]->shape.size;
     const tg_tensor *x = tg_contiguous_at(n->at, n->in[0]);
     tg_tensor *y = tg_result(n, TG_I64, TG_SHAPE(size[0], size[1], s.out_h, s.out_w));

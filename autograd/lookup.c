@@ -229,7 +229,7 @@ void tg_coalesce(tg_tensor *sum, const tg_tensor *x)
     tg_arena_pop();
 }
 
-/* ---- embedding_bag: weight (rows, dim), index (..., n) i64 -> sums of n rows (..., dim) ------- */
+/* ---- embedding_bag: weight (rows, dim), index (..., n) i64 -> sums of n rows (..., dim) ------ */
 
 /* Bags as the rows of a sparse matrix of ones: crow (bags + 1). */
 static const int64_t *bag_ends(int64_t bags, int64_t size)

@@ -78,8 +78,8 @@ tg_tensor *tg_clamp_at(const char *at, tg_tensor *x, double low, double high);
 tg_tensor *tg_matmul_at(const char *at, tg_tensor *a, tg_tensor *b);
 tg_tensor *tg_linear_at(const char *at, tg_tensor *x, tg_tensor *w, tg_tensor *b);
 
-/* A sparse matrix times a dense one, as torch.sparse.mm: (m, n) x (n, d) -> (m, d). The matrix is in
- * compressed rows: the entries of row r are those from crow[r] to crow[r + 1], crow (m + 1) i64, and
+/* A sparse matrix times a dense one, as torch.sparse.mm: (m, n) x (n, d) -> (m, d). The matrix is
+ * in compressed rows: the entries of row r are those from crow[r] to crow[r + 1], crow (m + 1) i64;
  * entry e stands in column col[e], col (entries) i64, and is values[e]. Of entries in one place the
  * sum counts. Gradients pass to the values and to x. */
 #define tg_sparse_mm(crow, col, values, x) tg_sparse_mm_at(TG_HERE, crow, col, values, x)
@@ -93,8 +93,8 @@ tg_tensor *tg_sampled_mm_at(const char *at, tg_tensor *crow, tg_tensor *col, tg_
 
 /* ---- images (N, C, H, W) --------------------------------------------------------------------- */
 
-/* Kernels move by `stride` over images with `padding` zeros on each side, and take pixels `dilation`
- * apart; in a direction of size n, a kernel of k thus has
+/* Kernels move by `stride` over images with `padding` zeros on each side; their pixels are `dilation`
+ * apart. In a direction of size n, a kernel of k has
  *
  *     (n + 2 padding - dilation (k - 1) - 1) / stride + 1
  *
@@ -110,16 +110,16 @@ typedef struct tg_conv_options {
 } tg_conv_options;
 #define TG_CONV_DEFAULTS TG_WINDOW_DEFAULTS, .groups = 1
 
-/* The sum of weight times pixels in each window, plus bias: tg_conv2d(x, weight, bias, .padding = 1).
- * (N, C, H, W), (O, C / groups, kh, kw), (O) -> (N, O, windows down, windows across). The O / groups
- * outputs of a group see its C / groups channels. bias may be NULL. */
+/* The sum of weight times pixels in each window, plus bias, which may be NULL: (N, C, H, W),
+ * (O, C / groups, kh, kw), (O) -> (N, O, windows down, windows across). The O / groups outputs of a
+ * group see its C / groups channels. tg_conv2d(x, weight, bias, .padding = 1) */
 #define tg_conv2d(...) TG_CONV2D_(__VA_ARGS__, )
 #define TG_CONV2D_(x, weight, bias, ...)                                                           \
     tg_conv2d_at(TG_HERE, x, weight, bias,                                                         \
                  TG_OPTIONS_(tg_conv_options, TG_CONV_DEFAULTS, __VA_ARGS__))
-/* The largest pixel of each window of kernel x kernel; the stride is the kernel's size unless given,
- * the padding, at most half of that, is never the largest. Of equal ones the first has the gradient.
- * NaN wins. (N, C, H, W) -> (N, C, windows down, windows across). */
+/* The largest pixel of each window of kernel x kernel, which are side by side unless a stride is
+ * given: (N, C, H, W) -> (N, C, windows down, windows across). Padding, at most half of the kernel,
+ * is never the largest; of equal ones the first has the gradient; NaN wins. */
 #define tg_max_pool2d(...) TG_MAX_POOL2D_(__VA_ARGS__, )
 #define TG_MAX_POOL2D_(x, kernel, ...)                                                             \
     tg_max_pool2d_at(TG_HERE, x, kernel,                                                           \

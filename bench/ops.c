@@ -94,6 +94,10 @@ static values values_of(char letter, int64_t m, int64_t n)
     case 't': return (values){TG_I64, 0, (double)n, false, TG_SHAPE(m)};
     case 'j': return (values){TG_I64, 0, (double)m, false, TG_SHAPE(m, n)};
     case 'k': return (values){TG_I64, 0, (double)n, false, TG_SHAPE(m, n)};
+    case 'g': return (values){TG_F32, -2, 2, true, TG_SHAPE(4, 16, m / 8, n / 8)};
+    case 'l': return (values){TG_F32, -2, 2, true, TG_SHAPE(4, 18, m / 8 * (n / 8))};
+    case 'd': return (values){TG_F32, -2, 2, true, TG_SHAPE(32, 16, 3, 3)};
+    case 'u': return (values){TG_F32, -2, 2, true, TG_SHAPE(32, 16, 1, 1)};
     case 'o': return (values){TG_I64, 0, 0, false, TG_SHAPE(m + 1)};
     case 'e': return (values){TG_I64, 0, (double)m, false, TG_SHAPE(m, 4)};
     }

@@ -28,6 +28,10 @@ OPERANDS = {
     "t": (lambda m, n: (m,), lambda m, n: (0, n), False),
     "j": (lambda m, n: (m, n), lambda m, n: (0, m), False),
     "k": (lambda m, n: (m, n), lambda m, n: (0, n), False),
+    "g": (lambda m, n: (4, 16, m // 8, n // 8), lambda m, n: (-2, 2), True),
+    "l": (lambda m, n: (4, 18, m // 8 * (n // 8)), lambda m, n: (-2, 2), True),
+    "d": (lambda m, n: (32, 16, 3, 3), lambda m, n: (-2, 2), True),
+    "u": (lambda m, n: (32, 16, 1, 1), lambda m, n: (-2, 2), True),
     "o": (lambda m, n: (m + 1,), lambda m, n: (0, 0), False),
     "e": (lambda m, n: (m, 4), lambda m, n: (0, m), False),
 }

@@ -70,9 +70,9 @@ void tg_max_places(tg_dtype dtype, const tg_windows *s, int64_t planes, const vo
 
 /* ---- convolutions ---------------------------------------------------------------------------- */
 
-/* An image's windows are made columns (in kh kw, windows) a few rows of windows at a time, which stay
- * in the cache until they are multiplied. Which rows these are, and which images are summed up one
- * behind the other, depends on sizes alone. */
+/* An image's windows are made columns (in kh kw, windows), a few rows of windows at a time, which
+ * stay in the cache until they are multiplied. Which rows these are, and which images are summed up
+ * one behind the other, depends on sizes alone. */
 #define COLUMN_BYTES (1 << 18)
 #define WEIGHT_BYTES (1 << 20) /* of sums over some images each, of which there are at least two */
 #define WEIGHT_SUMS 16

@@ -89,6 +89,11 @@ enum { REGISTERS = 100, WORDS = 600, GRAPHS = 260, SEED = 20 };
     CALL(topk, tg_topk(x[0], INT(0), &(tg_tensor *){NULL}))                                        \
     CALL(matmul, tg_matmul(x[0], x[1]))                                                            \
     CALL(linear, tg_linear(x[0], x[1], x[2]))                                                      \
+    CALL(conv2d, tg_conv2d(x[0], x[1], x[2], .stride = INT(0), .padding = INT(1),                  \
+                           .dilation = INT(2), .groups = INT(3)))                                  \
+    CALL(max_pool2d, tg_max_pool2d(x[0], INT(0), .stride = INT(1), .padding = INT(2)))             \
+    CALL(unfold, tg_unfold(x[0], INT(0), INT(1), .stride = INT(2), .padding = INT(3)))             \
+    CALL(fold, tg_fold(x[0], INT(0), INT(1), INT(2), INT(3), .stride = INT(4)))                    \
     CALL(sparse_mm, tg_sparse_mm(even_crow(n[0], x[0]), x[0], x[1], x[2]))                         \
     CALL(sampled_mm, tg_sampled_mm(even_crow(n[0], x[0]), x[0], x[1], x[2]))                       \
     CALL(embedding, tg_embedding(x[0], x[1]))                                                      \

@@ -319,6 +319,79 @@ Test(kernels, csr_sample__gives_products_of_rows)
         }
 }
 
+/* ---- windows of images ----------------------------------------------------------------------- */
+
+/* Where window (row, column) has pixel (i, j) of the kernel; -1 outside. */
+static int64_t pixel_of(const tg_windows *s, int64_t row, int64_t column, int64_t tap)
+{
+    const int64_t y = row * s->stride - s->padding + tap / s->kw * s->dilation;
+    const int64_t x = column * s->stride - s->padding + tap % s->kw * s->dilation;
+    return y >= 0 && y < s->h && x >= 0 && x < s->w ? y * s->w + x : -1;
+}
+
+static void check_unfold(const tg_kernels *set, int type, const tg_windows *s, tg_rng *rng)
+{
+    enum { CHANNELS = 2 };
+    const int64_t first = s->out_h / 3, rows = s->out_h - first, taps = s->kh * s->kw;
+    array x = array_whole(type, CHANNELS * s->h * s->w, rng, 9), sum = array_copy(&x);
+    array columns = array_new(type, CHANNELS * taps * rows * s->out_w), back = array_copy(&x);
+    set->type[type]->unfold(s, CHANNELS, x.data, first, s->out_h, columns.data);
+    for (int64_t i = 0; i < columns.count; i++) {
+        const int64_t column = i % s->out_w, row = first + i / s->out_w % rows;
+        const int64_t tap = i / (s->out_w * rows) % taps, channel = i / (s->out_w * rows * taps);
+        const int64_t at = pixel_of(s, row, column, tap), to = channel * s->h * s->w + at;
+        cr_assert_eq(get(&columns, i), at < 0 ? 0 : get(&x, to), "%s f%d: column %d of %d x %d",
+                     NAME(set, type), (int)i, (int)s->h, (int)s->w);
+        put(&columns, i, (double)(i % 7));
+        if (at >= 0)
+            put(&sum, to, get(&sum, to) + (double)(i % 7));
+    }
+    set->type[type]->fold(s, CHANNELS, back.data, first, s->out_h, columns.data);
+    cr_assert_arr_eq(back.data, sum.data, bytes(&sum), "%s f%d: fold of %d x %d", NAME(set, type),
+                     (int)s->h, (int)s->w);
+    free(x.data), free(sum.data), free(columns.data), free(back.data);
+}
+
+static void check_max_places(const tg_kernels *set, int type, const tg_windows *s, tg_rng *rng)
+{
+    static const double special[] = {INFINITY, -INFINITY, NAN, 1, 1, -INFINITY, 0};
+    array x = array_new(type, s->h * s->w), values = array_new(type, s->out_h * s->out_w);
+    int64_t *place = malloc((size_t)values.count * sizeof *place);
+    for (int64_t i = 0; i < x.count; i++)
+        put(&x, i, special[tg_rng_below(rng, 7)]);
+    set->type[type]->max_places(s, x.data, values.data, place);
+    for (int64_t i = 0; i < values.count; i++) {
+        int64_t best = -1;
+        for (int64_t tap = 0; tap < s->kh * s->kw; tap++) {
+            const int64_t at = pixel_of(s, i / s->out_w, i % s->out_w, tap);
+            if (at >= 0 && (best < 0 || get(&x, at) > get(&x, best) || isnan(get(&x, at))))
+                best = at;
+        }
+        cr_assert_eq(place[i], best, "%s f%d: window %d of %d x %d: %d, not %d", NAME(set, type),
+                     (int)i, (int)s->h, (int)s->w, (int)place[i], (int)best);
+    }
+    free(x.data), free(values.data), free(place);
+}
+
+/* Rows shorter and longer than vectors, kernels on the edge and beyond it. */
+Test(kernels, windows__are_where_they_should_be)
+{
+    tg_rng rng = {.seed = 23};
+    EACH_SET(set, type)
+        for (int64_t i = 0; i < 600; i++) {
+            tg_windows s = {.h = 1 + i % 5, .w = 1 + i % 41, .kh = 1 + i % 3, .kw = 1 + i / 3 % 3,
+                            .stride = 1 + i / 9 % 3, .padding = i / 2 % 3, .dilation = 1 + i / 7 % 2};
+            const int64_t rest_h = s.h + 2 * s.padding - s.dilation * (s.kh - 1) - 1;
+            const int64_t rest_w = s.w + 2 * s.padding - s.dilation * (s.kw - 1) - 1;
+            s.out_h = rest_h / s.stride + 1;
+            s.out_w = rest_w / s.stride + 1;
+            if (rest_h < 0 || rest_w < 0)
+                continue;
+            check_unfold(set, type, &s, &rng);
+            check_max_places(set, type, &s, &rng);
+        }
+}
+
 /* ---- element by element ---------------------------------------------------------------------- */
 
 /* The rows of tensor/elementwise.def once more, in long double and from libm; test_ops_values.c and
