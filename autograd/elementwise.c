@@ -1,4 +1,5 @@
 /* The ops of tensor/elementwise.def. */
+#include <stdatomic.h>
 #include <string.h>
 
 #include "autograd/ops-internal.h"
@@ -44,11 +45,26 @@ static bool varies_with(int row, tg_map_kind kind, int i)
     return strcmp(formulas[row][next], "0") != 0;
 }
 
+enum { FIRST = 1, SECOND = 2, VALUE = 4, KNOWN = 8 };
+
+/* What a formula names: bits of these. */
+static inline unsigned named(int row, tg_map_kind kind)
+{
+    static _Atomic unsigned char found[TG_ROWS][TG_MAPS];
+    unsigned bits = atomic_load_explicit(&found[row][kind], memory_order_relaxed);
+    if (!bits) {
+        const char *formula = formulas[row][kind];
+        bits = KNOWN | (strpbrk(formula, "ax") ? FIRST : 0) | (strchr(formula, 'b') ? SECOND : 0) |
+               (strchr(formula, 'y') ? VALUE : 0);
+        atomic_store_explicit(&found[row][kind], (unsigned char)bits, memory_order_relaxed);
+    }
+    return bits;
+}
+
 /* Whether a formula over `count` operands names operand i, or the value (i is count). */
 static bool names(int row, tg_map_kind kind, int count, int i)
 {
-    const char letter = i == count ? 'y' : count == 1 ? 'x' : "ab"[i];
-    return strchr(formulas[row][kind], letter) != NULL;
+    return named(row, kind) & (i == count ? VALUE : i == 0 ? FIRST : SECOND);
 }
 
 /* Whether the derivatives that are needed read operand i, or the value (i is nin). */
@@ -77,8 +93,12 @@ static tg_tensor *partial_forward(const tg_node *n)
     tg_tensor *dx = tg_result(n, y->dtype, y->shape);
     if (tg_is_error(dx))
         return dx;
-    for (int i = 1; i < n->nin; i++) /* what is not read need not be brought into a plain array */
-        in[i] = names(n->op->row, kind_of(n), n->nin - 2, i - 1) ? n->in[i] : dx;
+    /* What is not read need not be brought into a plain array. */
+    const unsigned bits = named(n->op->row, kind_of(n));
+    in[1] = bits & FIRST ? n->in[1] : dx;
+    if (n->nin == 4)
+        in[2] = bits & SECOND ? n->in[2] : dx;
+    in[n->nin - 1] = bits & VALUE ? y : dx;
     tg_map(tg_kernels_of(dx->dtype)->map[n->op->row][kind_of(n)], dx, n->nin, in);
     return dx;
 }
@@ -119,7 +139,8 @@ static const tg_op partials[TG_ROWS] = {
 
 /* What has no gradient in the formula, and y, must not be reached through it. Only gradients that
  * are recorded come here; inlined, it would cost the others as much as half of partial. */
-__attribute__((noinline)) static void leave_out(int row, tg_map_kind kind, int count, tg_tensor *in[])
+__attribute__((noinline)) static void leave_out(int row, tg_map_kind kind, int count,
+                                                tg_tensor *in[])
 {
     for (int i = 0; i <= count; i++)
         if (in[1 + i]->requires_grad && (i == count || !varies_with(row, kind, i)))

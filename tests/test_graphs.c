@@ -89,6 +89,8 @@ enum { REGISTERS = 100, WORDS = 600, GRAPHS = 260, SEED = 20 };
     CALL(topk, tg_topk(x[0], INT(0), &(tg_tensor *){NULL}))                                        \
     CALL(matmul, tg_matmul(x[0], x[1]))                                                            \
     CALL(linear, tg_linear(x[0], x[1], x[2]))                                                      \
+    CALL(scaled_dot_product_attention, tg_scaled_dot_product_attention(x[0], x[1], x[2], NULL, 0,  \
+                                                                       n[0] != 0))                 \
     CALL(conv2d, tg_conv2d(x[0], x[1], x[2], .stride = INT(0), .padding = INT(1),                  \
                            .dilation = INT(2), .groups = INT(3)))                                  \
     CALL(max_pool2d, tg_max_pool2d(x[0], INT(0), .stride = INT(1), .padding = INT(2)))             \

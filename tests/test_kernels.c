@@ -121,7 +121,8 @@ static void check_product(const tg_kernels *set, int type, product p, tg_rng *rn
                 sum += get(&a, i * g.a_row + l * g.a_col) * get(&b, l * g.b_row + j * g.b_col);
             put(&expected, i * g.c_row + j, sum);
         }
-    g.workspace = p.in_blocks ? aligned_alloc(64, TG_GEMM_WORKSPACE) : NULL;
+    g.workspace = p.in_blocks ? aligned_alloc(64, (size_t)tg_gemm_workspace(p.n, type ? 8 : 4))
+                              : NULL;
     set->type[type]->gemm(&g);
     free(g.workspace);
     for (int64_t i = 0; i < c.count; i++) /* the gaps too */

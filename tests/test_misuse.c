@@ -390,6 +390,10 @@ Test(misuse, attention__takes_floats_and_one_mask)
     NAMED(tg_scaled_dot_product_attention(i, i, i, NULL, 0, false));
     NAMED(tg_scaled_dot_product_attention(x, x, zeros(TG_SHAPE(3)), NULL, 0, false));
     NAMED(tg_scaled_dot_product_attention(x, x, x, NULL, 2, false));
+    NAMED(tg_scaled_dot_product_attention(x, tg_t(x), x, NULL, 0, false));
+    NAMED(tg_scaled_dot_product_attention(x, x, zeros(TG_SHAPE(2, 3)), NULL, 0, false));
+    NAMED(tg_scaled_dot_product_attention(zeros(TG_SHAPE(4, 3, 2)), zeros(TG_SHAPE(5, 3, 2)), x,
+                                          NULL, 0, false));
     tg_step_end();
 }
 

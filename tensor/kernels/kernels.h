@@ -60,10 +60,17 @@ typedef struct tg_gemm {
     int64_t c_row;
     const void *start;
     int64_t start_row;
-    void *workspace; /* TG_GEMM_WORKSPACE bytes at a multiple of 64, for a and b that do not fit the
-                      * caches; or NULL */
+    void *workspace; /* tg_gemm_workspace(n, bytes of an element) at a multiple of 64, for a and b that
+                      * do not fit the caches; or NULL */
 } tg_gemm;
-#define TG_GEMM_WORKSPACE ((1 << 20) + (1 << 18))
+#define TG_GEMM_PANEL 256         /* inner indices of a packed block */
+#define TG_GEMM_BLOCK_A (1 << 18) /* bytes of a packed block, at most */
+#define TG_GEMM_BLOCK_B (1 << 20)
+static inline int64_t tg_gemm_workspace(int64_t n, int64_t size)
+{
+    const int64_t b = (n + 63) / 64 * 64 * TG_GEMM_PANEL * size;
+    return TG_GEMM_BLOCK_A + (b < TG_GEMM_BLOCK_B ? b : TG_GEMM_BLOCK_B);
+}
 
 /* A sparse matrix in compressed rows: row r has the entries crow[r] .. crow[r + 1]; entry e stands in
  * column col[e]. b and out are dense, with rows of `columns` elements side by side. */
