@@ -45,19 +45,3 @@ int64_t tg_split_at(const char *at, tg_tensor *x, int dim, int64_t size, tg_tens
         part[i] = tg_narrow_at(at, x, d, i * size, tg_min(size, whole - i * size));
     return count;
 }
-
-/* ---- lookup ---------------------------------------------------------------------------------- */
-
-tg_tensor *tg_embedding_bag_at(const char *at, tg_tensor *weight, tg_tensor *index, bool mean)
-{
-    TG_FUNCTION("embedding_bag");
-    if (!tg_usable(at, "embedding_bag", index))
-        return tg_error_tensor();
-    if (index->shape.ndim == 0)
-        return tg_misuse(at, "embedding_bag", "index []: (..., n) expected");
-    tg_tensor *sum = tg_sum_dim_at(at, tg_embedding_at(at, weight, index), false, TG_SHAPE(-2));
-    if (!mean || tg_is_error(sum))
-        return sum;
-    const int64_t size = index->shape.size[index->shape.ndim - 1]; /* of a bag; 0 is their mean */
-    return tg_div_scalar_at(at, sum, size > 0 ? (double)size : 1);
-}

@@ -51,24 +51,34 @@ static void copy_rows(void *context, int64_t begin, int64_t end)
     }
 }
 
-static tg_tensor *embedding_forward(const tg_node *n)
+/* Table and index without gaps, the rows up to date; false, and misuse, where they do not fit. */
+static bool table_and_index(const tg_node *n, const tg_tensor **table, const tg_tensor **index)
 {
     const tg_tensor *weight = n->in[0];
-    if (weight->shape.ndim != 2 || weight->dtype == TG_I64)
-        return tg_reject(n, "a table of %s %s; (rows, dim) of f32 or f64 expected",
-                         tg_dtype_name(weight->dtype), TG_TEXT(weight->shape));
+    if (weight->shape.ndim != 2 || weight->dtype == TG_I64) {
+        tg_reject(n, "a table of %s %s; (rows, dim) of f32 or f64 expected",
+                  tg_dtype_name(weight->dtype), TG_TEXT(weight->shape));
+        return false;
+    }
     if (!index_is_valid(n, n->in[1], weight->shape.size[0]))
+        return false;
+    *index = tg_contiguous_at(n->at, n->in[1]);
+    if (weight->refresh && !tg_is_error(*index))
+        weight->refresh->rows(weight->refresh, tg_numel(*index), (*index)->data);
+    *table = tg_is_contiguous(weight) ? weight : tg_contiguous_at(n->at, n->in[0]);
+    return !tg_is_error(*table) && !tg_is_error(*index);
+}
+
+static tg_tensor *embedding_forward(const tg_node *n)
+{
+    const tg_tensor *table, *index;
+    if (!table_and_index(n, &table, &index))
         return tg_error_tensor();
-    const tg_tensor *index = tg_contiguous_at(n->at, n->in[1]);
-    if (weight->refresh)
-        weight->refresh->rows(weight->refresh, tg_numel(index), index->data);
-    const tg_tensor *table =
-        tg_is_contiguous(weight) ? weight : tg_contiguous_at(n->at, n->in[0]);
     tg_shape shape = index->shape;
     shape.size[shape.ndim++] = table->shape.size[1];
     tg_tensor *y = tg_result(n, table->dtype, shape);
-    if (tg_is_error(y) || tg_is_error(table) || tg_is_error(index))
-        return tg_error_tensor();
+    if (tg_is_error(y))
+        return y;
     const int64_t dim = table->shape.size[1];
     row_copies copies = {y->data, table->data, index->data,
                          (size_t)dim * tg_dtype_size(table->dtype)};
@@ -217,6 +227,84 @@ void tg_coalesce(tg_tensor *sum, const tg_tensor *x)
     tg_parallel_for(count, 1 + PARALLEL / (dim + 1), sum_rows, &sums);
     sum->shape = x->shape;
     tg_arena_pop();
+}
+
+/* ---- embedding_bag: weight (rows, dim), index (..., n) i64 -> sums of n rows (..., dim) ------ */
+
+/* Bags as the rows of a sparse matrix of ones: crow (bags + 1). */
+static const int64_t *bag_ends(int64_t bags, int64_t size)
+{
+    int64_t *crow = tg_step_memory((size_t)(bags + 1) * sizeof *crow);
+    for (int64_t i = 0; i <= bags; i++)
+        crow[i] = i * size;
+    return crow;
+}
+
+static tg_tensor *embedding_bag_forward(const tg_node *n)
+{
+    const tg_tensor *table, *index;
+    if (n->in[1]->shape.ndim == 0)
+        return tg_reject(n, "index []: (..., n) expected");
+    if (!table_and_index(n, &table, &index))
+        return tg_error_tensor();
+    tg_shape shape = index->shape;
+    const int64_t size = shape.size[shape.ndim - 1], dim = table->shape.size[1];
+    shape.size[shape.ndim - 1] = dim;
+    tg_tensor *y = tg_result(n, table->dtype, shape);
+    if (tg_is_error(y) || tg_numel(y) == 0)
+        return y;
+    tg_arena_push();
+    const int64_t bags = tg_numel(y) / dim;
+    tg_csr_product(table->dtype, &(tg_csr){bags, dim, bag_ends(bags, size), index->data, NULL,
+                                           table->data, y->data});
+    tg_arena_pop();
+    return y;
+}
+
+static void embedding_bag_backward(const tg_node *n, tg_tensor *g, tg_tensor **dx)
+{
+    tg_tensor *index = n->in[1];
+    tg_shape each = index->shape; /* row of a bag has the gradient of the sum */
+    each.size[each.ndim++] = n->in[0]->shape.size[1];
+    g = tg_expand_at(n->at, tg_unsqueeze_at(n->at, g, -2), each);
+    dx[0] = tg_scatter_rows_at(n->at, g, index, n->in[0]->shape.size[0]);
+}
+
+/* Row-sparse, each row once, as tg_coalesce would make it: row number slot[i] of the result is the
+ * sum of the gradients of those bags that have it. */
+static void embedding_bag_fused(const tg_node *n, tg_tensor *g, tg_tensor **dx)
+{
+    const tg_tensor *index = tg_contiguous_at(n->at, n->in[1]);
+    const int64_t count = tg_numel(index), dim = n->in[0]->shape.size[1];
+    const int64_t size = tg_size(index, -1), bags = size ? count / size : 0;
+    g = tg_contiguous_at(n->at, g);
+    tg_tensor *memory = tg_result(n, TG_I64, TG_SHAPE(3, count));
+    if (tg_is_error(g) || tg_is_error(index) || tg_is_error(memory))
+        return;
+    int64_t *slot = memory->data, *first = slot + count, *row = first + count;
+    const int64_t distinct = find_slots(count, index->data, slot, row, first);
+    tg_tensor *y = tg_result(n, g->dtype, TG_SHAPE(distinct, dim));
+    tg_tensor *rows = tg_result(n, TG_I64, TG_SHAPE(distinct));
+    if (tg_is_error(y) || tg_is_error(rows))
+        return;
+    memcpy(rows->data, row, (size_t)distinct * sizeof *row);
+    const tg_csr t = {bags, dim, bag_ends(bags, size), slot, NULL, g->data, y->data};
+    tg_csr_transposed_product(g->dtype, distinct, &t);
+    dx[0] = tg_tensor_alias(y);
+    dx[0]->shape = n->in[0]->shape;
+    dx[0]->rows = rows;
+}
+
+TG_DEFINE_OP(embedding_bag, 2, TG_SAVES(1), .fused = embedding_bag_fused);
+
+tg_tensor *tg_embedding_bag_at(const char *at, tg_tensor *weight, tg_tensor *index, bool mean)
+{
+    TG_FUNCTION("embedding_bag");
+    tg_tensor *sum = tg_apply(at, &tg_op_embedding_bag, 2, (tg_tensor *[]){weight, index}, NULL, 0);
+    if (!mean || tg_is_error(sum))
+        return sum;
+    const int64_t size = tg_size(index, -1); /* of a bag; 0 is their mean */
+    return tg_div_scalar_at(at, sum, size > 0 ? (double)size : 1);
 }
 
 /* ---- to_dense: row-sparse -> the same shape, dense ------------------------------------------- */

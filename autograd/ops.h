@@ -10,6 +10,7 @@
 #ifndef TG_AUTOGRAD_OPS_H
 #define TG_AUTOGRAD_OPS_H
 
+#include "autograd/named_options.h"
 #include "tensor/random.h"
 #include "tensor/tensor.h"
 
@@ -87,6 +88,74 @@ tg_tensor *tg_clamp_at(const char *at, tg_tensor *x, double low, double high);
 
 tg_tensor *tg_matmul_at(const char *at, tg_tensor *a, tg_tensor *b);
 tg_tensor *tg_linear_at(const char *at, tg_tensor *x, tg_tensor *w, tg_tensor *b);
+
+/* A sparse matrix times a dense one, as torch.sparse.mm: (m, n) x (n, d) -> (m, d). The matrix is
+ * in compressed rows: the entries of row r are those from crow[r] to crow[r + 1], crow (m + 1) i64;
+ * entry e stands in column col[e], col (entries) i64, and is values[e]. Of entries in one place the
+ * sum counts. Gradients pass to the values and to x. */
+#define tg_sparse_mm(crow, col, values, x) tg_sparse_mm_at(TG_HERE, crow, col, values, x)
+/* The elements of a b at the entries of such a matrix, as torch.sparse.sampled_addmm, and as the
+ * gradient of its values: (m, d) x (d, n) -> (entries). */
+#define tg_sampled_mm(crow, col, a, b) tg_sampled_mm_at(TG_HERE, crow, col, a, b)
+tg_tensor *tg_sparse_mm_at(const char *at, tg_tensor *crow, tg_tensor *col, tg_tensor *values,
+                           tg_tensor *x);
+tg_tensor *tg_sampled_mm_at(const char *at, tg_tensor *crow, tg_tensor *col, tg_tensor *a,
+                            tg_tensor *b);
+
+/* ---- images (N, C, H, W) --------------------------------------------------------------------- */
+
+/* Kernels move by `stride` over images with `padding` zeros on each side; their pixels are `dilation`
+ * apart. In a direction of size n, a kernel of k has
+ *
+ *     (n + 2 padding - dilation (k - 1) - 1) / stride + 1
+ *
+ * windows, rounded down; none is misuse. Options hold for both directions. */
+typedef struct tg_window_options {
+    int64_t stride, padding, dilation;
+    TG_NO_OPTION;
+} tg_window_options;
+#define TG_WINDOW_DEFAULTS .stride = 1, .padding = 0, .dilation = 1
+typedef struct tg_conv_options {
+    int64_t stride, padding, dilation, groups;
+    TG_NO_OPTION;
+} tg_conv_options;
+#define TG_CONV_DEFAULTS TG_WINDOW_DEFAULTS, .groups = 1
+
+/* The sum of weight times pixels in each window, plus bias, which may be NULL: (N, C, H, W),
+ * (O, C / groups, kh, kw), (O) -> (N, O, windows down, windows across). The O / groups outputs of a
+ * group see its C / groups channels. tg_conv2d(x, weight, bias, .padding = 1) */
+#define tg_conv2d(...) TG_CONV2D_(__VA_ARGS__, )
+#define TG_CONV2D_(x, weight, bias, ...)                                                           \
+    tg_conv2d_at(TG_HERE, x, weight, bias,                                                         \
+                 TG_OPTIONS_(tg_conv_options, TG_CONV_DEFAULTS, __VA_ARGS__))
+/* The largest pixel of each window of kernel x kernel, which are side by side unless a stride is
+ * given: (N, C, H, W) -> (N, C, windows down, windows across). Padding, at most half of the kernel,
+ * is never the largest; of equal ones the first has the gradient; NaN wins. */
+#define tg_max_pool2d(...) TG_MAX_POOL2D_(__VA_ARGS__, )
+#define TG_MAX_POOL2D_(x, kernel, ...)                                                             \
+    tg_max_pool2d_at(TG_HERE, x, kernel,                                                           \
+                     TG_OPTIONS_(tg_window_options, TG_WINDOW_DEFAULTS, .stride = kernel,          \
+                                 __VA_ARGS__))
+/* The pixels of each window of kh x kw as a column: (N, C, H, W) -> (N, C kh kw, windows). */
+#define tg_unfold(...) TG_UNFOLD_(__VA_ARGS__, )
+#define TG_UNFOLD_(x, kh, kw, ...)                                                                 \
+    tg_unfold_at(TG_HERE, x, kh, kw,                                                               \
+                 TG_OPTIONS_(tg_window_options, TG_WINDOW_DEFAULTS, __VA_ARGS__))
+/* unfold's gradient: images of h x w, each pixel the sum of where it stands in the columns:
+ * (N, C kh kw, windows) -> (N, C, h, w). */
+#define tg_fold(...) TG_FOLD_(__VA_ARGS__, )
+#define TG_FOLD_(x, h, w, kh, kw, ...)                                                             \
+    tg_fold_at(TG_HERE, x, h, w, kh, kw,                                                           \
+               TG_OPTIONS_(tg_window_options, TG_WINDOW_DEFAULTS, __VA_ARGS__))
+
+tg_tensor *tg_conv2d_at(const char *at, tg_tensor *x, tg_tensor *weight, tg_tensor *bias,
+                        tg_conv_options options);
+tg_tensor *tg_max_pool2d_at(const char *at, tg_tensor *x, int64_t kernel,
+                            tg_window_options options);
+tg_tensor *tg_unfold_at(const char *at, tg_tensor *x, int64_t kh, int64_t kw,
+                        tg_window_options options);
+tg_tensor *tg_fold_at(const char *at, tg_tensor *x, int64_t h, int64_t w, int64_t kh, int64_t kw,
+                      tg_window_options options);
 
 /* ---- lookup ---------------------------------------------------------------------------------- */
 

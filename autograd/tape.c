@@ -150,8 +150,9 @@ static void keep_gradient(tg_tensor *x)
 
 static bool is_operand(const char *at, const tg_op *op, int i, tg_tensor *x)
 {
-    /* embedding brings the rows that it reads up to date itself */
-    const bool by_rows = op == &tg_op_embedding && x && x->refresh;
+    /* they bring the rows that they read up to date themselves */
+    const bool by_rows =
+        (op == &tg_op_embedding || op == &tg_op_embedding_bag) && x && x->refresh;
     if (!(by_rows ? tg_valid : tg_usable)(at, op->name, x))
         return false;
     if (x->rows && op != &tg_op_to_dense) {

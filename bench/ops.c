@@ -94,6 +94,11 @@ static values values_of(char letter, int64_t m, int64_t n)
     case 't': return (values){TG_I64, 0, (double)n, false, TG_SHAPE(m)};
     case 'j': return (values){TG_I64, 0, (double)m, false, TG_SHAPE(m, n)};
     case 'k': return (values){TG_I64, 0, (double)n, false, TG_SHAPE(m, n)};
+    case 'g': return (values){TG_F32, -2, 2, true, TG_SHAPE(4, 16, m / 8, n / 8)};
+    case 'l': return (values){TG_F32, -2, 2, true, TG_SHAPE(4, 18, m / 8 * (n / 8))};
+    case 'd': return (values){TG_F32, -2, 2, true, TG_SHAPE(32, 16, 3, 3)};
+    case 'u': return (values){TG_F32, -2, 2, true, TG_SHAPE(32, 16, 1, 1)};
+    case 'o': return (values){TG_I64, 0, 0, false, TG_SHAPE(m + 1)};
     case 'e': return (values){TG_I64, 0, (double)m, false, TG_SHAPE(m, 4)};
     }
     return (values){0};
@@ -116,7 +121,9 @@ static void make_operands(void)
         tg_tensor *t = tg_owned_at(TG_HERE, v.dtype, v.shape);
         for (int64_t i = 0; i < tg_numel(t); i++) {
             const double u = v.low + (v.high - v.low) * uniform(k, i);
-            if (v.dtype == TG_F32)
+            if (row->operands[k] == 'o')
+                ((int64_t *)t->data)[i] = 4 * i;
+            else if (v.dtype == TG_F32)
                 ((float *)t->data)[i] = (float)u;
             else
                 ((int64_t *)t->data)[i] = (int64_t)u;

@@ -5,6 +5,7 @@
 import sys
 import timeit
 from contextlib import nullcontext
+from functools import lru_cache
 from time import perf_counter
 
 import torch
@@ -27,6 +28,11 @@ OPERANDS = {
     "t": (lambda m, n: (m,), lambda m, n: (0, n), False),
     "j": (lambda m, n: (m, n), lambda m, n: (0, m), False),
     "k": (lambda m, n: (m, n), lambda m, n: (0, n), False),
+    "g": (lambda m, n: (4, 16, m // 8, n // 8), lambda m, n: (-2, 2), True),
+    "l": (lambda m, n: (4, 18, m // 8 * (n // 8)), lambda m, n: (-2, 2), True),
+    "d": (lambda m, n: (32, 16, 3, 3), lambda m, n: (-2, 2), True),
+    "u": (lambda m, n: (32, 16, 1, 1), lambda m, n: (-2, 2), True),
+    "o": (lambda m, n: (m + 1,), lambda m, n: (0, 0), False),
     "e": (lambda m, n: (m, 4), lambda m, n: (0, m), False),
 }
 
@@ -44,11 +50,22 @@ def operand(letter, number, m, n, wants):
     low, high = bounds(m, n)
     count = torch.Size(shape(m, n)).numel()
     values = (low + (high - low) * uniform(number, count)).view(shape(m, n))
+    if letter == "o":
+        return 4 * torch.arange(m + 1)
     if letter in "itjke":
         return values.long()
     if letter == "q":
         return values >= 1
     return values.float().requires_grad_(gradient and wants)
+
+
+@lru_cache(maxsize=1)
+def matrix(crow, col):
+    """The sparse matrix of 0.5 at these places, in the layout that PyTorch is fastest with."""
+    m = len(crow) - 1
+    row = torch.repeat_interleave(torch.arange(m), crow.diff())
+    values = torch.full((col.numel(),), 0.5)
+    return torch.sparse_coo_tensor(torch.stack((row, col.view(-1))), values, (m, m)).coalesce()
 
 
 def composed_attention(q, k, v):
@@ -68,7 +85,8 @@ class Ops(About):
         made = {"abc"[i]: operand(letter, i, m, n, wants)
                 for i, letter in enumerate(self.row.operands)}
         self.leaves = [name for name, t in made.items() if t.requires_grad]
-        self.names = {"torch": torch, "F": F, "attention": attention, "m": m, "n": n, **made}
+        self.names = {"torch": torch, "F": F, "attention": attention, "matrix": matrix,
+                      "m": m, "n": n, **made}
         return "ok"
 
     def check(self):

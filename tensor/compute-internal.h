@@ -28,6 +28,40 @@ void tg_map(tg_map_kernel kernel, const tg_tensor *out, int nin, const tg_tensor
 void tg_multiply(const tg_tensor *c, const tg_tensor *a, const tg_tensor *b,
                  const tg_tensor *start);
 
+/* ---- products with sparse matrices: csr.c ---------------------------------------------------- */
+
+/* The kernels of kernels.h on all threads; out of the transposed product has `size` rows. */
+void tg_csr_product(tg_dtype dtype, const tg_csr *t);
+void tg_csr_transposed_product(tg_dtype dtype, int64_t size, const tg_csr *t);
+void tg_csr_sample(tg_dtype dtype, const tg_csr *t);
+
+/* ---- kernels that move over images: convolve.c ----------------------------------------------- */
+
+/* columns (planes, kh, kw, out_h, out_w) = the windows of x (planes, h, w); and x = the sum of the
+ * columns at the pixels that they are of. */
+void tg_unfold_planes(tg_dtype dtype, const tg_windows *s, int64_t planes, const void *x,
+                      void *columns);
+void tg_fold_planes(tg_dtype dtype, const tg_windows *s, int64_t planes, void *x,
+                    const void *columns);
+
+/* place (planes, out_h, out_w): where in x (h, w) the largest pixel of each window is. */
+void tg_max_places(tg_dtype dtype, const tg_windows *s, int64_t planes, const void *x,
+                   int64_t *place);
+
+/* A convolution: x (images, groups, in, h, w), weight (groups, out, in, kh, kw), bias (groups, out)
+ * or NULL, y (images, groups, out, out_h, out_w). */
+typedef struct tg_convolution {
+    tg_windows windows;
+    int64_t images, groups, in, out;
+    const void *weight, *bias;
+    void *x, *y;
+} tg_convolution;
+
+/* y; x = the gradient of x where y is that of y; and dweight from x and such a y. */
+void tg_convolve(tg_dtype dtype, const tg_convolution *c);
+void tg_convolve_back(tg_dtype dtype, const tg_convolution *c);
+void tg_convolve_weight(tg_dtype dtype, const tg_convolution *c, void *dweight);
+
 /* ---- along one dimension: rows.c ------------------------------------------------------------- */
 
 /* A contiguous array (outer, count, inner), whose rows run along the middle. */

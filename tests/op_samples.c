@@ -15,6 +15,10 @@ static const int64_t other_ids[] = {1, 1, 0, 4};
 #define IDS(...) indices(ids, TG_SHAPE(__VA_ARGS__))
 #define OTHER_IDS(...) indices(other_ids, TG_SHAPE(__VA_ARGS__))
 
+/* Where the entries of each row of a sparse matrix end. */
+#define ENDS(...)                                                                                  \
+    tg_from(TG_I64, ((int64_t[]){__VA_ARGS__}), sizeof((int64_t[]){__VA_ARGS__}) / sizeof(int64_t))
+
 index_fault op_index_fault = INDEX_FITS;
 int op_indices_made;
 

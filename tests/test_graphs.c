@@ -8,7 +8,7 @@
 #include "autograd/autograd.h"
 #include "autograd/ops.h"
 
-enum { REGISTERS = 100, WORDS = 600, GRAPHS = 240, SEED = 21 };
+enum { REGISTERS = 100, WORDS = 600, GRAPHS = 260, SEED = 21 };
 
 /* ---- calls ----------------------------------------------------------------------------------- */
 
@@ -99,6 +99,13 @@ enum { REGISTERS = 100, WORDS = 600, GRAPHS = 240, SEED = 21 };
     CALL(linear, tg_linear(x[0], x[1], x[2]))                                                      \
     CALL(scaled_dot_product_attention, tg_scaled_dot_product_attention(x[0], x[1], x[2], NULL, 0,  \
                                                                        n[0] != 0))                 \
+    CALL(conv2d, tg_conv2d(x[0], x[1], x[2], .stride = INT(0), .padding = INT(1),                  \
+                           .dilation = INT(2), .groups = INT(3)))                                  \
+    CALL(max_pool2d, tg_max_pool2d(x[0], INT(0), .stride = INT(1), .padding = INT(2)))             \
+    CALL(unfold, tg_unfold(x[0], INT(0), INT(1), .stride = INT(2), .padding = INT(3)))             \
+    CALL(fold, tg_fold(x[0], INT(0), INT(1), INT(2), INT(3), .stride = INT(4)))                    \
+    CALL(sparse_mm, tg_sparse_mm(even_crow(n[0], x[0]), x[0], x[1], x[2]))                         \
+    CALL(sampled_mm, tg_sampled_mm(even_crow(n[0], x[0]), x[0], x[1], x[2]))                       \
     CALL(embedding, tg_embedding(x[0], x[1]))                                                      \
     CALL(embedding_bag, tg_embedding_bag(x[0], x[1], INT(0)))                                      \
     CALL(scatter_rows, tg_to_dense(tg_scatter_rows(x[0], x[1], INT(0))))                           \
@@ -121,6 +128,15 @@ static tg_tensor *last_part(tg_tensor *x, int dim, int64_t size)
     tg_tensor *part[16];
     const int64_t count = tg_split(x, dim, size, part, 16);
     return part[count - 1];
+}
+
+/* Of a matrix of so many rows, over which the entries are spread. */
+static tg_tensor *even_crow(double rows, const tg_tensor *col)
+{
+    tg_tensor *crow = tg_zeros(TG_I64, (int64_t)rows + 1);
+    for (int64_t r = 0; r <= (int64_t)rows; r++)
+        ((int64_t *)crow->data)[r] = r * tg_size(col, 0) / (int64_t)rows;
+    return crow;
 }
 
 static tg_tensor *dropout_at(tg_tensor *x, double p, double position)

@@ -254,6 +254,145 @@ Test(kernels, gemm__keeps_nan)
     }
 }
 
+/* ---- sparse matrices in compressed rows ------------------------------------------------------ */
+
+/* out (rows, columns) = the matrix times b, or the matrix transposed times b, by plain chains. */
+static array csr_expected(const tg_kernels *set, const tg_csr *t, const array *b, const array *a,
+                          int64_t rows, bool transposed)
+{
+    array out = array_new(b->type, rows * t->columns);
+    memset(out.data, 0, bytes(&out));
+    for (int64_t r = 0; r < t->rows; r++)
+        for (int64_t e = t->crow[r]; e < t->crow[r + 1]; e++)
+            for (int64_t j = 0; j < t->columns; j++) {
+                const int64_t to = (transposed ? t->col[e] : r) * t->columns + j;
+                const int64_t from = (transposed ? r : t->col[e]) * t->columns + j;
+                put(&out, to, multiply_add(set, b->type, t->a ? get(a, e) : 1, get(b, from),
+                                           get(&out, to)));
+            }
+    return out;
+}
+
+/* Of 5 x 5 with an empty row, and an entry that stands there twice; of any number of columns. */
+Test(kernels, csr__products_are_chains)
+{
+    static const int64_t crow[] = {0, 3, 3, 4, 8, 9}, col[] = {4, 0, 4, 1, 2, 3, 4, 0, 0};
+    tg_rng rng = {.seed = 21};
+    EACH_SET(set, type)
+        for (int64_t way = 0; way < 2 * 2 * 290; way++) {
+            const int64_t columns = way / 4;
+            const bool transposed = way % 2;
+            array a = array_random(type, 9, &rng, -1, 1);
+            array b = array_random(type, 5 * columns, &rng, -1, 1);
+            array out = array_new(type, 5 * columns);
+            const tg_csr t = {5, columns, crow, col, way & 2 ? a.data : NULL, b.data, out.data};
+            if (transposed)
+                memset(out.data, 0, bytes(&out));
+            const int64_t middle = transposed ? columns / 3 : 2;
+            (transposed ? set->type[type]->csr_transposed_product
+                        : set->type[type]->csr_product)(&t, 0, middle);
+            (transposed ? set->type[type]->csr_transposed_product
+                        : set->type[type]->csr_product)(&t, middle, transposed ? columns : 5);
+            array expected = csr_expected(set, &t, &b, &a, 5, transposed);
+            cr_assert_arr_eq(out.data, expected.data, bytes(&out), "%s f%d: %d columns, way %d",
+                             NAME(set, type), (int)columns, (int)(way % 4));
+            free(a.data), free(b.data), free(out.data), free(expected.data);
+        }
+}
+
+Test(kernels, csr_sample__gives_products_of_rows)
+{
+    static const int64_t crow[] = {0, 2, 2, 5}, col[] = {1, 0, 3, 1, 3};
+    tg_rng rng = {.seed = 22};
+    EACH_SET(set, type)
+        for (int64_t n = 0; n < 80; n++) {
+            array a = array_whole(type, 3 * n, &rng, 9), b = array_whole(type, 4 * n, &rng, 9);
+            array out = array_new(type, 5);
+            set->type[type]->csr_sample(
+                &(tg_csr){3, n, crow, col, a.data, b.data, out.data}, 0, 3);
+            for (int64_t e = 0; e < 5; e++) {
+                double sum = 0;
+                for (int64_t j = 0; j < n; j++)
+                    sum += get(&a, (e < 2 ? 0 : 2) * n + j) * get(&b, col[e] * n + j);
+                cr_assert_eq(get(&out, e), sum, "%s f%d: %d columns", NAME(set, type), (int)n);
+            }
+            free(a.data), free(b.data), free(out.data);
+        }
+}
+
+/* ---- windows of images ----------------------------------------------------------------------- */
+
+/* Where window (row, column) has pixel (i, j) of the kernel; -1 outside. */
+static int64_t pixel_of(const tg_windows *s, int64_t row, int64_t column, int64_t tap)
+{
+    const int64_t y = row * s->stride - s->padding + tap / s->kw * s->dilation;
+    const int64_t x = column * s->stride - s->padding + tap % s->kw * s->dilation;
+    return y >= 0 && y < s->h && x >= 0 && x < s->w ? y * s->w + x : -1;
+}
+
+static void check_unfold(const tg_kernels *set, int type, const tg_windows *s, tg_rng *rng)
+{
+    enum { CHANNELS = 2 };
+    const int64_t first = s->out_h / 3, rows = s->out_h - first, taps = s->kh * s->kw;
+    array x = array_whole(type, CHANNELS * s->h * s->w, rng, 9), sum = array_copy(&x);
+    array columns = array_new(type, CHANNELS * taps * rows * s->out_w), back = array_copy(&x);
+    set->type[type]->unfold(s, CHANNELS, x.data, first, s->out_h, columns.data);
+    for (int64_t i = 0; i < columns.count; i++) {
+        const int64_t column = i % s->out_w, row = first + i / s->out_w % rows;
+        const int64_t tap = i / (s->out_w * rows) % taps, channel = i / (s->out_w * rows * taps);
+        const int64_t at = pixel_of(s, row, column, tap), to = channel * s->h * s->w + at;
+        cr_assert_eq(get(&columns, i), at < 0 ? 0 : get(&x, to), "%s f%d: column %d of %d x %d",
+                     NAME(set, type), (int)i, (int)s->h, (int)s->w);
+        put(&columns, i, (double)(i % 7));
+        if (at >= 0)
+            put(&sum, to, get(&sum, to) + (double)(i % 7));
+    }
+    set->type[type]->fold(s, CHANNELS, back.data, first, s->out_h, columns.data);
+    cr_assert_arr_eq(back.data, sum.data, bytes(&sum), "%s f%d: fold of %d x %d", NAME(set, type),
+                     (int)s->h, (int)s->w);
+    free(x.data), free(sum.data), free(columns.data), free(back.data);
+}
+
+static void check_max_places(const tg_kernels *set, int type, const tg_windows *s, tg_rng *rng)
+{
+    static const double special[] = {INFINITY, -INFINITY, NAN, 1, 1, -INFINITY, 0};
+    array x = array_new(type, s->h * s->w), values = array_new(type, s->out_h * s->out_w);
+    int64_t *place = malloc((size_t)values.count * sizeof *place);
+    for (int64_t i = 0; i < x.count; i++)
+        put(&x, i, special[tg_rng_below(rng, 7)]);
+    set->type[type]->max_places(s, x.data, values.data, place);
+    for (int64_t i = 0; i < values.count; i++) {
+        int64_t best = -1;
+        for (int64_t tap = 0; tap < s->kh * s->kw; tap++) {
+            const int64_t at = pixel_of(s, i / s->out_w, i % s->out_w, tap);
+            if (at >= 0 && (best < 0 || get(&x, at) > get(&x, best) || isnan(get(&x, at))))
+                best = at;
+        }
+        cr_assert_eq(place[i], best, "%s f%d: window %d of %d x %d: %d, not %d", NAME(set, type),
+                     (int)i, (int)s->h, (int)s->w, (int)place[i], (int)best);
+    }
+    free(x.data), free(values.data), free(place);
+}
+
+/* Rows shorter and longer than vectors, kernels on the edge and beyond it. */
+Test(kernels, windows__are_where_they_should_be)
+{
+    tg_rng rng = {.seed = 23};
+    EACH_SET(set, type)
+        for (int64_t i = 0; i < 600; i++) {
+            tg_windows s = {.h = 1 + i % 5, .w = 1 + i % 41, .kh = 1 + i % 3, .kw = 1 + i / 3 % 3,
+                            .stride = 1 + i / 9 % 3, .padding = i / 2 % 3, .dilation = 1 + i / 7 % 2};
+            const int64_t rest_h = s.h + 2 * s.padding - s.dilation * (s.kh - 1) - 1;
+            const int64_t rest_w = s.w + 2 * s.padding - s.dilation * (s.kw - 1) - 1;
+            s.out_h = rest_h / s.stride + 1;
+            s.out_w = rest_w / s.stride + 1;
+            if (rest_h < 0 || rest_w < 0)
+                continue;
+            check_unfold(set, type, &s, &rng);
+            check_max_places(set, type, &s, &rng);
+        }
+}
+
 /* ---- element by element ---------------------------------------------------------------------- */
 
 /* The rows of tensor/elementwise.def once more, in long double and from libm; test_ops_values.c and

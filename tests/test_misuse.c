@@ -83,7 +83,7 @@ static bool is_one_of(const char *name, const char *const *list)
     return *list != NULL;
 }
 
-/* Some ops take whole numbers, to_dense row-sparse tensors, and linear no bias; topk
+/* Some ops take whole numbers, to_dense row-sparse tensors, and linear and conv2d no bias; topk
  * and argmax would look through what is larger than memory. */
 static bool is_right(const op_sample *s, int operand, fault f)
 {
@@ -100,7 +100,7 @@ static bool is_right(const op_sample *s, int operand, fault f)
     case ROW_SPARSE: return s->operand[operand].ndim != 2 || strcmp(op, "to_dense") == 0;
     case OTHER_FLOAT: return s->count == 1;
     case ABSENT:
-        return (operand == 2 && strcmp(op, "linear") == 0) ||
+        return (operand == 2 && is_one_of(op, (const char *const[]){"linear", "conv2d", NULL})) ||
                (operand > 0 && strcmp(op, "layer_norm") == 0);
     case ENDLESS: return strcmp(op, "topk") == 0 || strcmp(op, "argmax") == 0;
     default: return false;
@@ -397,5 +397,62 @@ Test(misuse, attention__takes_floats_and_one_mask)
     NAMED(tg_scaled_dot_product_attention(x, x, zeros(TG_SHAPE(2, 3)), NULL, 0, false));
     NAMED(tg_scaled_dot_product_attention(zeros(TG_SHAPE(4, 3, 2)), zeros(TG_SHAPE(5, 3, 2)), x,
                                           NULL, 0, false));
+    tg_step_end();
+}
+
+Test(misuse, crow__that_is_none_is_named)
+{
+    static const int64_t wrong[][4] = {{1, 2, 4, 6}, {0, 2, 4, 5}, {0, 4, 2, 6}, {0, 7, 4, 6}};
+    static const char *const what[] = {"crow goes from 1 to 6; from 0 to 6",
+                                       "crow goes from 0 to 5",
+                                       "crow falls from 4 to 2 at row 1", "crow falls from 7 to 4"};
+    tg_set_misuse(TG_MISUSE_RETURN);
+    tg_step_begin();
+    tg_tensor *col = tg_zeros(TG_I64, 6), *values = zeros(TG_SHAPE(6)), *x = zeros(TG_SHAPE(3, 3));
+    for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
+        tg_tensor *crow = tg_from(TG_I64, wrong[i], 4);
+        cr_expect(tg_is_error(tg_sparse_mm(crow, col, values, x)));
+        expect_misuse(what[i]);
+        cr_expect(tg_is_error(tg_sampled_mm(crow, col, x, x)));
+        expect_misuse(what[i]);
+    }
+    cr_expect(tg_is_error(tg_sparse_mm(tg_zeros(TG_I64, 0), col, values, x)));
+    expect_misuse("i64 (m + 1), i64 (entries), (entries) x (n, d)");
+    tg_step_end();
+}
+
+Test(misuse, windows__that_do_not_fit_are_named)
+{
+    static const int64_t beyond[] = {0, -1, 8, INT64_MAX, INT64_MIN};
+    tg_set_misuse(TG_MISUSE_RETURN);
+    tg_step_begin();
+    tg_tensor *x = zeros(TG_SHAPE(1, 4, 7, 7)), *w = zeros(TG_SHAPE(2, 2, 3, 3));
+    tg_tensor *columns = zeros(TG_SHAPE(1, 36, 25)), *b = zeros(TG_SHAPE(2));
+    for (size_t i = 0; i < sizeof beyond / sizeof *beyond; i++) {
+        const int64_t n = beyond[i];
+        NAMED(tg_unfold(x, n, 3));
+        NAMED(tg_unfold(x, 3, n));
+        NAMED(tg_unfold(x, 3, 3, .dilation = n));
+        NAMED(tg_fold(columns, n, 7, 3, 3));
+        NAMED(tg_fold(columns, 7, 7, 3, n));
+        NAMED(tg_max_pool2d(x, n));
+        NAMED(tg_max_pool2d(x, 3, .dilation = n));
+        NAMED(tg_conv2d(x, w, b, .groups = 2, .dilation = n));
+        NAMED(tg_conv2d(x, w, b, .groups = n));
+        if (n != 0)
+            NAMED(tg_max_pool2d(x, 3, .padding = n));
+        if (n != 8) {
+            NAMED(tg_max_pool2d(x, 3, .stride = n));
+            NAMED(tg_conv2d(x, w, b, .groups = 2, .stride = n));
+        }
+        if (n < 0)
+            NAMED(tg_conv2d(x, w, b, .groups = 2, .padding = n));
+    }
+    const int64_t n = 0;
+    tg_tensor *channels = tg_expand(zeros(TG_SHAPE(1, 1, 1, 1)), 1, INT64_C(1) << 50, 1, 1);
+    NAMED(tg_unfold(channels, 1 << 16, 1 << 16, .padding = 1 << 16));
+    NAMED(tg_max_pool2d(zeros(TG_SHAPE(1, 1, 1, 3)), 2, .padding = 1, .dilation = 2));
+    NAMED(tg_conv2d(x, w, zeros(TG_SHAPE(3)), .groups = 2));
+    NAMED(tg_conv2d(x, zeros(TG_SHAPE(3, 2, 3, 3)), NULL, .groups = 2));
     tg_step_end();
 }

@@ -206,6 +206,16 @@ Test(parallel, products__sum_over_rows)
 
 /* ---- rows ------------------------------------------------------------------------------------ */
 
+/* i64: i^2 % bound for i < count, in rising order or as they come. */
+static tg_tensor *numbers(int64_t count, int64_t bound, bool rising)
+{
+    tg_tensor *t = tg_zeros(TG_I64, count);
+    for (int64_t i = 0; i < count; i++)
+        ((int64_t *)t->data)[i] = rising ? i * i * bound / ((count - 1) * (count - 1))
+                                         : i * i % bound;
+    return t;
+}
+
 typedef tg_tensor *row_call(tg_tensor *x, tg_tensor *y, tg_tensor *target);
 #define CALL(name, call)                                                                           \
     static tg_tensor *name(tg_tensor *x, tg_tensor *y, tg_tensor *target)                          \
@@ -223,6 +233,18 @@ CALL(norm, tg_layer_norm(x, tg_select(y, 0, 0), tg_select(y, 0, 1), 1e-5))
 CALL(mse, tg_mse_loss(x, y))
 CALL(bce, tg_bce_with_logits_loss(x, y))
 CALL(cross_entropy, tg_cross_entropy(x, target))
+#define PLANES(t) tg_view(tg_narrow(tg_view(t, -1), 0, 0, 61056), 3, 2, 96, 106)
+CALL(conv2d, tg_conv2d(PLANES(x), tg_view(tg_narrow(tg_view(y, -1), 0, 0, 144), 8, 2, 3, 3), NULL,
+                       .padding = 1))
+CALL(conv2d_of_groups,
+     tg_conv2d(PLANES(x), tg_view(tg_narrow(tg_view(y, -1), 0, 0, 64), 16, 1, 2, 2),
+               tg_narrow(tg_view(y, -1), 0, 1, 16), .groups = 2, .stride = 2))
+CALL(max_pool2d, tg_max_pool2d(PLANES(x), 3, .stride = 2, .padding = 1))
+CALL(unfold, tg_unfold(PLANES(x), 3, 2, .dilation = 2))
+CALL(sparse_mm, tg_sparse_mm(numbers(302, 61103, true), numbers(61103, 301, false),
+                             tg_view(y, -1), x))
+CALL(sampled_mm, tg_sampled_mm(numbers(302, 61103, true), numbers(61103, 301, false), x, tg_t(y)))
+CALL(embedding_bag, tg_embedding_bag(x, tg_view(numbers(700, 301, false), 100, 7), false))
 CALL(topk, tg_topk(x, 5, &target))
 CALL(argmax, tg_gather(x, 1, tg_argmax(x, 1, true)))
 #undef CALL
@@ -232,10 +254,11 @@ Test(parallel, rows__give_the_same_bits_for_any_number_of_threads)
 {
     static row_call *const calls[] = {
         sum, sum_rows, sum_columns, softmax, softmax_of_columns, logsumexp, max_dim,
-        norm, mse, bce, cross_entropy, topk, argmax};
+        norm, mse, bce, cross_entropy, conv2d, conv2d_of_groups,
+        max_pool2d, unfold, sparse_mm, sampled_mm, embedding_bag, topk, argmax};
     enum { ROWS = 301, COLUMNS = 203 };
     for (int way = 0; way < (int)(sizeof calls / sizeof *calls) * 5; way++) {
-        static float first[3][ROWS * COLUMNS];
+        static float first[3][6 * ROWS * COLUMNS];
         tg_set_num_threads(1 + way % 5);
         tg_manual_seed(1);
         tg_step_begin();

@@ -10,29 +10,37 @@ typedef struct {
     tg_module base;
     tg_embedding_table *node; /* users, then items */
     tg_optimizer *optimizer;
-    tg_tensor *from, *to;     /* (2 edges) i64: both directions */
-    tg_tensor *scale;         /* (nodes, 1): 1 / sqrt(degree) */
+    tg_tensor *crow, *col, *values; /* D^-1/2 A D^-1/2: (NODES + 1), (2 EDGES), (2 EDGES) */
     tg_tensor *user, *positive, *negative;
 } lightgcn_model;
 
+/* Each edge in both directions, in the rows of either end. */
 static void make_graph(lightgcn_model *m)
 {
     tg_tensor *user = make_ids("edge user", USERS, TG_SHAPE(EDGES));
     tg_tensor *item = make_ids("edge item", ITEMS, TG_SHAPE(EDGES));
-    m->from = tg_owned(TG_I64, 2 * EDGES);
-    m->to = tg_owned(TG_I64, 2 * EDGES);
-    m->scale = tg_owned(TG_F32, NODES, 1);
-    int64_t *from = m->from->data, *to = m->to->data;
-    float *degree = m->scale->data;
-    for (int i = 0; i < EDGES; i++) {
-        const int64_t u = ((int64_t *)user->data)[i], v = USERS + ((int64_t *)item->data)[i];
-        from[i] = to[EDGES + i] = u;
-        to[i] = from[EDGES + i] = v;
-        degree[u]++;
-        degree[v]++;
+    const int64_t *u = user->data, *v = item->data;
+    m->crow = tg_owned(TG_I64, NODES + 1);
+    m->col = tg_owned(TG_I64, 2 * EDGES);
+    m->values = tg_owned(TG_F32, 2 * EDGES);
+    int64_t *crow = m->crow->data, *col = m->col->data, next[NODES];
+    float *values = m->values->data;
+    for (int i = 0; i < EDGES; i++) { /* degrees, one place on */
+        crow[u[i] + 1]++;
+        crow[USERS + v[i] + 1]++;
     }
-    for (int i = 0; i < NODES; i++)
-        degree[i] = degree[i] > 0 ? 1 / sqrtf(degree[i]) : 0;
+    for (int i = 0; i < NODES; i++) {
+        next[i] = crow[i];
+        crow[i + 1] += crow[i];
+    }
+    for (int i = 0; i < 2 * EDGES; i++) {
+        const int64_t a = i < EDGES ? u[i] : USERS + v[i - EDGES];
+        const int64_t b = i < EDGES ? USERS + v[i] : u[i - EDGES];
+        const double degree_a = (double)(crow[a + 1] - crow[a]);
+        const double degree_b = (double)(crow[b + 1] - crow[b]);
+        col[next[a]] = b;
+        values[next[a]++] = (float)(1 / sqrt(degree_a * degree_b));
+    }
     tg_free(user);
     tg_free(item);
 }
@@ -51,27 +59,20 @@ static void *make(void)
     return m;
 }
 
-/* D^-1/2 A D^-1/2 x */
-static tg_tensor *propagate(lightgcn_model *m, tg_tensor *x)
-{
-    x = tg_index_select(tg_mul(x, m->scale), 0, m->from);
-    return tg_mul(tg_to_dense(tg_scatter_rows(x, m->to, NODES)), m->scale);
-}
-
 static double step(void *model, int64_t number, bool training)
 {
     (void)training; /* nothing random */
     lightgcn_model *m = model;
     tg_tensor *x = m->node->weight, *sum = x;
     for (int i = 0; i < LAYERS; i++) {
-        x = propagate(m, x);
+        x = tg_sparse_mm(m->crow, m->col, m->values, x);
         sum = tg_add(sum, x);
     }
     sum = tg_mul_scalar(sum, 1.0 / (LAYERS + 1));
-    tg_tensor *u = tg_index_select(sum, 0, batch_of(m->user, number));
     tg_tensor *items = tg_narrow(sum, 0, USERS, ITEMS);
-    tg_tensor *positive = tg_index_select(items, 0, batch_of(m->positive, number));
-    tg_tensor *negative = tg_index_select(items, 0, batch_of(m->negative, number));
+    tg_tensor *u = tg_embedding(sum, batch_of(m->user, number));
+    tg_tensor *positive = tg_embedding(items, batch_of(m->positive, number));
+    tg_tensor *negative = tg_embedding(items, batch_of(m->negative, number));
     return update(m->optimizer, tg_bpr_loss(tg_sum_dim(tg_mul(u, positive), false, -1),
                                             tg_sum_dim(tg_mul(u, negative), false, -1)));
 }

@@ -72,6 +72,22 @@ static inline int64_t tg_gemm_workspace(int64_t n, int64_t size)
     return TG_GEMM_BLOCK_A + (b < TG_GEMM_BLOCK_B ? b : TG_GEMM_BLOCK_B);
 }
 
+/* A sparse matrix in compressed rows: row r has the entries crow[r] .. crow[r + 1]; entry e stands in
+ * column col[e]. b and out are dense, with rows of `columns` elements side by side. */
+typedef struct tg_csr {
+    int64_t rows, columns;
+    const int64_t *crow, *col;
+    const void *a; /* the entries' values, or NULL: ones; for csr_sample dense as well */
+    const void *b;
+    void *out; /* of csr_sample the entries' values */
+} tg_csr;
+
+/* A kernel of kh x kw pixels, `dilation` apart, that moves over images of h x w by `stride`, in
+ * out_h x out_w windows; the first begins `padding` outside of the upper left corner. */
+typedef struct tg_windows {
+    int64_t h, w, kh, kw, stride, padding, dilation, out_h, out_w;
+} tg_windows;
+
 /* m = beta1 m + (1 - beta1) g;  v = beta2 v + (1 - beta2) g^2
  * p = shrink p - rate * m / (root_scale * sqrt(v) + eps),   where g = gradient + weight_decay p */
 typedef struct tg_adam_update {
@@ -161,6 +177,20 @@ typedef struct tg_type_kernels {
     tg_map_kernel add_scaled;             /* {x, factor, y}: x + factor y */
     int tile_rows; /* rows of c that gemm works on at a time */
     void (*gemm)(const tg_gemm *product);
+    /* The matrix times b, for its rows begin .. end; out += the matrix transposed times b, for columns
+     * begin .. end; and the elements of a b^T at the entries of rows begin .. end. */
+    void (*csr_product)(const tg_csr *t, int64_t begin, int64_t end);
+    void (*csr_transposed_product)(const tg_csr *t, int64_t begin, int64_t end);
+    void (*csr_sample)(const tg_csr *t, int64_t begin, int64_t end);
+    /* For rows first .. last of windows: columns (channels, kh, kw, rows, out_w) = their pixels in x
+     * (channels, h, w), 0 outside; x += columns. */
+    void (*unfold)(const tg_windows *s, int64_t channels, const void *x, int64_t first,
+                   int64_t last, void *columns);
+    void (*fold)(const tg_windows *s, int64_t channels, void *x, int64_t first, int64_t last,
+                 const void *columns);
+    /* place (out_h, out_w) = where in x (h, w) each window's largest pixel is, the last NaN or else
+     * the first of equal ones, and values (out_h, out_w) what it is. */
+    void (*max_places)(const tg_windows *s, const void *x, void *values, int64_t *place);
     const tg_row_kernel *rows;                   /* by tg_along */
     double (*total)(int64_t n, const void *x);   /* the sum of n elements */
     void (*norm)(const tg_norm *t);              /* y */

@@ -20,7 +20,7 @@ from torch.nn import functional as F
 
 from make_golden import Masks
 
-GRAPHS, SEED = 240, 21
+GRAPHS, LATER, SEED = 260, 240, 21  # LATER: from there on with images and sparse matrices
 
 
 class Graph:
@@ -290,6 +290,48 @@ def lookup(g, _):
     return g.op("embedding_bag", [table, index], [int(mean)], x.mean(1) if mean else x.sum(1))
 
 
+def sparse(g, _):
+    rows, columns, d = (g.random.randint(1, 4) for _ in range(3))
+    col = g.ids(columns, [g.random.randint(1, 6)])
+    places = g.registers[col]
+    count = len(places)
+    row = torch.tensor([sum(r * count // rows <= e for r in range(1, rows))
+                        for e in range(count)])
+    if g.random.random() < 0.5:
+        values, x = g.leaf([count]), g.leaf([columns, d])
+        matrix = torch.zeros(rows, columns, dtype=torch.float64)
+        matrix = matrix.index_put((row, places), g.registers[values], accumulate=True)
+        return g.op("sparse_mm", [col, values, x], [rows], matrix @ g.registers[x])
+    a, b = g.leaf([rows, d]), g.leaf([d, columns])
+    return g.op("sampled_mm", [col, a, b], [rows], (g.registers[a] @ g.registers[b])[row, places])
+
+
+def image(g, _):
+    def up_to(n):
+        return g.random.randint(1, n)
+    name = g.random.choice(["conv2d", "max_pool2d", "unfold", "fold"])
+    groups, channels, stride, padding = up_to(2), up_to(2), up_to(2), up_to(2) - 1
+    if name == "fold":
+        kh, kw, rows, columns = up_to(3), up_to(2), up_to(3), up_to(3)
+        h, w = (rows - 1) * stride + kh, (columns - 1) * stride + kw
+        r = g.leaf([up_to(2), channels * kh * kw, rows * columns])
+        return g.op(name, [r], [h, w, kh, kw, stride],
+                    F.fold(g.registers[r], (h, w), (kh, kw), stride=stride))
+    r = g.leaf([up_to(2), groups * channels, g.random.randint(3, 6), g.random.randint(3, 6)])
+    x = g.registers[r]
+    if name == "max_pool2d":
+        return g.op(name, [r], [3, stride, padding], F.max_pool2d(x, 3, stride, padding))
+    kh, kw = up_to(3), up_to(3)
+    if name == "unfold":
+        return g.op(name, [r], [kh, kw, stride, padding],
+                    F.unfold(x, (kh, kw), padding=padding, stride=stride))
+    out, dilation = groups * up_to(2), 1 if max(kh, kw) > 2 else up_to(2)
+    weight, bias = g.leaf([out, channels, kh, kw]), g.leaf([out])
+    return g.op(name, [r, weight, bias], [stride, padding, dilation, groups],
+                F.conv2d(x, g.registers[weight], g.registers[bias], stride, padding, dilation,
+                         groups))
+
+
 def loss(g, a):
     x = g.registers[a]
     name = g.random.choice(["mse_loss", "l1_loss", "huber_loss", "bce_with_logits_loss",
@@ -319,10 +361,11 @@ def make(number):
     g = Graph(number)
     g.leaf([g.random.randint(1, 4) for _ in range(g.random.randint(1, 3))])
     kinds = [unary, unary, binary, binary, binary, shape, shape, reduction, product, lookup]
+    kinds += ([sparse] * 2 + [image] * 3) * (number >= LATER)
     last = 0
     for _ in range(g.random.randint(4, 10)):
         floating = [r for r, t in enumerate(g.registers) if t.is_floating_point() and
-                    t.numel() <= 100]
+                    t.numel() <= 100 and t.dim() <= 3]
         a = last if g.random.random() < 0.7 and last in floating else g.random.choice(floating)
         last = g.tame(g.random.choice(kinds)(g, a))
     last = loss(g, last)

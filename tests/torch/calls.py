@@ -144,6 +144,47 @@ def matrices(dims):
     return call
 
 
+def one(x, default=None):
+    """The number that holds for both directions."""
+    x = default if x is None or x == () else x
+    need(not isinstance(x, str), "padding by name")
+    sizes = {x} if is_number(x) else set(x)
+    need(len(sizes) == 1, "options that differ by direction")
+    return sizes.pop()
+
+
+def both(x):
+    return (x, x) if is_number(x) else tuple(x) * (3 - len(x))
+
+
+def conv2d(input, weight, bias=None, stride=1, padding=0, dilation=1, groups=1):
+    need(len(input.shape) == 4, "a single image")
+    return tg.conv2d(input, weight, bias, tg.ConvOptions(one(stride), one(padding), one(dilation),
+                                                         groups))
+
+
+def max_pool2d(input, kernel_size, stride=None, padding=0, dilation=1, ceil_mode=False,
+               return_indices=False):
+    need(len(input.shape) == 4, "a single image")
+    need(not ceil_mode, "ceil_mode")
+    need(not return_indices, "return_indices")
+    kernel = one(kernel_size)
+    return tg.max_pool2d(input, kernel, tg.WindowOptions(one(stride, kernel), one(padding),
+                                                         one(dilation)))
+
+
+def unfold(input, kernel_size, dilation=1, padding=0, stride=1):
+    need(len(input.shape) == 4, "a single image")
+    return tg.unfold(input, *both(kernel_size),
+                     tg.WindowOptions(one(stride), one(padding), one(dilation)))
+
+
+def fold(input, output_size, kernel_size, dilation=1, padding=0, stride=1):
+    need(len(input.shape) == 3, "a single image")
+    return tg.fold(input, *both(output_size), *both(kernel_size),
+                   tg.WindowOptions(one(stride), one(padding), one(dilation)))
+
+
 def embedding(weight, input, padding_idx=None, max_norm=None, norm_type=2.0,
               scale_grad_by_freq=False, sparse=False):
     need(padding_idx is None, "padding_idx")
@@ -373,6 +414,8 @@ OTHERS = {
     "matmul": matmul, "__rmatmul__": lambda input, other: matmul(other, input),
     "mm": matrices(2), "bmm": matrices(3),
     "nn.functional.linear": lambda input, weight, bias=None: tg.linear(input, weight, bias),
+    "nn.functional.conv2d": conv2d, "nn.functional.max_pool2d": max_pool2d,
+    "nn.functional.unfold": unfold, "nn.functional.fold": fold,
     "nn.functional.embedding": embedding, "nn.functional.embedding_bag": embedding_bag,
     "scatter_add": lambda input, dim, index, src: tg.scatter_add(input, dim, index, src),
     "sum_to_size": lambda input, *shape: tg.sum_to(input, sizes(shape)),
@@ -402,6 +445,8 @@ FIRST_RESULT = {"nn.functional._scaled_dot_product_attention"}  # is what ours g
 
 # What the headers declare and no sample of PyTorch can call.
 NOT_IN_PYTORCH = {
+    "sparse_mm": "sparse operands; see programs.py", "sampled_mm": "sparse operands",
+    "fold": "unfold's gradient; see programs.py",
     "scatter_rows": "embedding's gradient", "to_dense": "row-sparse gradients",
     "bpr_loss": "sub and softplus", "add_scaled": "in place",
 }

@@ -217,6 +217,44 @@ class Generator:
         index = self.index(tuple(self.tensor(x).shape[:-1]), rows)
         return f"F.rows_sum({x}, {index}, {rows})"
 
+    def image(self):
+        """Of kernels that move over images; some do not fit."""
+        images, channels, h, w, kh, kw = (self.random.randint(1, n) for n in (2, 4, 6, 6, 3, 3))
+        options = [self.random.randint(1, 2), self.random.randint(0, 1), self.random.randint(1, 2)]
+        last = ", ".join(map(str, options))
+        if self.chance(0.3):
+            count = 1
+            for n, k in ((h, kh), (w, kw)):
+                count *= max((n + 2 * options[1] - options[2] * (k - 1) - 1) // options[0] + 1, 1)
+            x = self.leaf((images, channels * kh * kw, count))
+            return f"F.fold({x}, {h}, {w}, {kh}, {kw}, {last})"
+        found = self.floats(lambda t: t.dim() == 4 and t.numel() > 0)
+        x = self.random.choice(found) if found else self.leaf((images, channels, h, w))
+        channels = self.tensor(x).shape[1]
+        kind = self.random.choice(("max_pool2d", "unfold", "conv2d"))
+        if kind == "max_pool2d":
+            return f"F.max_pool2d({x}, {kh}, {last})"
+        if kind == "unfold" or self.special:
+            return f"F.unfold({x}, {kh}, {kw}, {last})"
+        groups = 2 if channels % 2 == 0 and self.chance(0.5) else 1
+        out = groups * self.random.randint(1, 2)
+        weight = self.leaf((out, channels // groups, kh, kw))
+        bias = self.leaf((out,)) if self.chance(0.6) else None
+        return f"F.conv2d({x}, {weight}, {bias}, {last}, {groups})"
+
+    def sparse(self):
+        rows, entries = self.random.randint(0, 3), self.random.randint(0, 6)
+        ends = sorted(self.random.randint(0, entries) for _ in range(rows - 1))
+        ends = [0, *ends, entries] if rows else [0]
+        crow = self.emit(f"F.leaf('i64', ({len(ends)},), {ends})")[0]
+        x = self.any(lambda t: t.dim() == 2 and t.numel() > 0)
+        n, d = self.tensor(x).shape
+        if self.chance(0.5):
+            col = self.index((ends[-1],), n)
+            return f"F.sparse_mm({crow}, {col}, {self.leaf((ends[-1],))}, {x})"
+        col = self.index((ends[-1],), d)
+        return f"F.sampled_mm({crow}, {col}, {self.leaf((rows, n))}, {x})"
+
     def gather(self):
         x = self.any(lambda t: t.dim() >= 1 and t.numel() > 0)
         t = self.tensor(x)
@@ -420,8 +458,10 @@ class Generator:
 
     OPS = ((unary, 10), (binary, 14), (scalar, 5), (clamp, 1), (comparison, 1), (where, 3),
            (view, 5), (moved, 8), (part, 6), (expand, 3), (join, 4), (pad, 2), (reduction, 6),
-           (sum_to, 2), (gather, 4), (decision, 3), (dropout, 1), (embedding, 4), (rows_sum, 2))
-    SMOOTH = ((product, 5), (linear, 4), (normalised, 4), (loss, 4))  # not with special values
+           (sum_to, 2), (gather, 4), (decision, 3), (dropout, 1), (embedding, 4), (rows_sum, 2),
+           (image, 4))
+    # Not with special values:
+    SMOOTH = ((product, 5), (linear, 4), (sparse, 4), (normalised, 4), (loss, 4))
 
     def program(self, length):
         kinds, weights = zip(*(self.OPS if self.special else self.OPS + self.SMOOTH))

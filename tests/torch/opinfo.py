@@ -440,6 +440,15 @@ def own_samples(name):
         "nn.functional.gelu": [SampleInput(x), SampleInput(torch.linspace(-4, 4, 100))],
         "nn.functional.silu": [SampleInput(torch.linspace(-30, 30, 100))],
         "nn.functional.leaky_relu": [SampleInput(x), SampleInput(x, kwargs={"negative_slope": -2})],
+        "nn.functional.conv2d": [  # columns in several blocks, and short rows
+            SampleInput(torch.rand(2, 12, 40, 40), args=(torch.rand(4, 12, 3, 3), torch.rand(4)),
+                        kwargs={"padding": 1}),
+            SampleInput(torch.rand(1, 4, 9, 17), args=(torch.rand(6, 2, 2, 3), torch.rand(6)),
+                        kwargs={"stride": 2, "dilation": 2, "groups": 2})],
+        "nn.functional.max_pool2d": [
+            SampleInput(torch.stack((x[:9].view(3, 3), x[2:].view(3, 3))).repeat(1, 1, 5)[None],
+                        args=(2,), kwargs={"stride": stride, "padding": padding})
+            for stride in (1, 2, 3) for padding in (0, 1)],
         "argmax": [SampleInput(x.expand(2, 11), args=(-1,))],
         "amax": [SampleInput(torch.tensor([[1.0, 2.0, 2.0]]), args=(1,))],
         "nn.functional.pad": [SampleInput(torch.rand(2, 3), args=((1, 2),))],

@@ -61,6 +61,41 @@ def rows_sum(x, index, rows):
     return x.new_zeros(rows, x.shape[-1]).index_add(0, index.flatten(), flat)
 
 
+def rows_of(crow, col, columns):
+    """The row of each entry of a sparse matrix in compressed rows."""
+    if col.numel() and not 0 <= int(col.min()) <= int(col.max()) < columns:
+        raise IndexError("col")
+    return torch.repeat_interleave(torch.arange(len(crow) - 1), crow.diff())
+
+
+def sparse_mm(crow, col, values, x):
+    row = rows_of(crow, col, len(x))
+    matrix = values.new_zeros(len(crow) - 1, len(x))
+    return matrix.index_put((row, col), values, accumulate=True) @ x
+
+
+def sampled_mm(crow, col, a, b):
+    return (a @ b)[rows_of(crow, col, b.shape[1]), col]
+
+
+def conv2d(x, weight, bias, stride, padding, dilation, groups):
+    return functional.conv2d(x, weight, bias, stride, padding, dilation, groups)
+
+
+def max_pool2d(x, kernel, stride, padding, dilation):
+    if padding and dilation > min(x.shape[2:]):
+        raise ValueError("a window without a pixel")
+    return functional.max_pool2d(x, kernel, stride, padding, dilation)
+
+
+def unfold(x, kh, kw, stride, padding, dilation):
+    return functional.unfold(x, (kh, kw), dilation, padding, stride)
+
+
+def fold(x, h, w, kh, kw, stride, padding, dilation):
+    return functional.fold(x, (h, w), (kh, kw), dilation, padding, stride)
+
+
 def split(x, dim, size):
     """Without PyTorch's rules for the results of functions that give several views."""
     torch.split(x, size, dim)
@@ -112,6 +147,8 @@ TORCH = {
     "embedding": embedding,
     "embedding_bag": embedding_bag,
     "rows_sum": rows_sum,
+    "conv2d": conv2d, "max_pool2d": max_pool2d, "unfold": unfold, "fold": fold,
+    "sparse_mm": sparse_mm, "sampled_mm": sampled_mm,
     "view": lambda x, shape: x.view(shape), "expand": lambda x, shape: x.expand(shape),
     "split": split,
     "cat": lambda dim, x: torch.cat([t.movedim(dim, dim) for t in x], dim),  # of any emptiness
@@ -243,6 +280,18 @@ class Tape:
         self.owned.append(tg.owned_tensor(x, requires_grad))
         return self.owned[-1]
 
+    def conv2d(self, x, weight, bias, *options):
+        return tg.conv2d(x, weight, bias, tg.ConvOptions(*options))
+
+    def max_pool2d(self, x, kernel, *options):
+        return tg.max_pool2d(x, kernel, tg.WindowOptions(*options))
+
+    def unfold(self, x, kh, kw, *options):
+        return tg.unfold(x, kh, kw, tg.WindowOptions(*options))
+
+    def fold(self, x, h, w, kh, kw, *options):
+        return tg.fold(x, h, w, kh, kw, tg.WindowOptions(*options))
+
     def rows_sum(self, x, index, rows):
         return tg.to_dense(tg.scatter_rows(x, index, rows))
 
@@ -288,11 +337,12 @@ GRADIENTS = {"backward", "grad"}
 # Of sums, and of 0 and -0 in PyTorch's vector code, the sign of zero says nothing.
 ANY_ZERO = {"relu", "pow_scalar", "maximum", "minimum", "clamp_min", "clamp_max", "max_dim",
             "min_dim", "gelu", "sum", "mean", "sum_dim", "mean_dim", "sum_to", "matmul", "linear",
-            "scatter_add", "rows_sum", "embedding_bag", "var_dim", "layer_norm", "grad", "grad_of",
-            "mse_loss", "l1_loss", "huber_loss", "bce_with_logits_loss", "cross_entropy",
-            "bpr_loss", "softmax"}
-CONDITION = {"layer_norm": 1e3, "var_dim": 1e2, "matmul": 1e2, "linear": 1e2, "pow": 1e2,
-             "grad": 1e3, "grad_of": 1e3}  # by how much an error may exceed eps times magnitude
+            "conv2d", "fold", "scatter_add", "rows_sum", "embedding_bag", "sparse_mm", "sampled_mm",
+            "var_dim", "layer_norm", "grad", "grad_of", "mse_loss", "l1_loss", "huber_loss",
+            "bce_with_logits_loss", "cross_entropy", "bpr_loss", "softmax"}
+# By how much an error may exceed eps times magnitude:
+CONDITION = {"layer_norm": 1e3, "var_dim": 1e2, "matmul": 1e2, "linear": 1e2, "conv2d": 1e2,
+             "pow": 1e2, "grad": 1e3, "grad_of": 1e3}
 # Their rules choose where PyTorch's multiply 0 with infinity, so that NaN may be a number here.
 POLES = {"sqrt", "log", "log1p", "div", "div_scalar", "pow", "pow_scalar", "max_dim", "min_dim"}
 # Their rules read, or may read, operands that PyTorch's do not: a change in place is misuse sooner.

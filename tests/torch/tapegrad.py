@@ -85,6 +85,18 @@ class _GradOptions(ctypes.Structure):
     _fields_ = [("grad_output", ctypes.c_void_p), ("create_graph", ctypes.c_bool)]
 
 
+class WindowOptions(ctypes.Structure):
+    """stride, padding, dilation."""
+    _fields_ = [(name, ctypes.c_int64) for name in ("stride", "padding", "dilation")] + [
+        ("no_option", ctypes.c_void_p)]
+
+
+class ConvOptions(ctypes.Structure):
+    """stride, padding, dilation, groups."""
+    _fields_ = [(name, ctypes.c_int64) for name in ("stride", "padding", "dilation", "groups")] + [
+        ("no_option", ctypes.c_void_p)]
+
+
 class _NoGradGuard(ctypes.Structure):
     _fields_ = [("before", ctypes.c_bool), ("once", ctypes.c_bool)]
 
@@ -97,7 +109,8 @@ Hook = ctypes.CFUNCTYPE(ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p)
 
 _TYPES = {"void": None, "bool": ctypes.c_bool, "int": ctypes.c_int, "int64_t": ctypes.c_int64,
           "double": ctypes.c_double, "tg_dtype": ctypes.c_int, "tg_shape": Shape, "tg_hook": Hook,
-          "tg_grad_options": _GradOptions, "char*": ctypes.c_char_p, "void*": ctypes.c_void_p,
+          "tg_grad_options": _GradOptions, "tg_window_options": WindowOptions,
+          "tg_conv_options": ConvOptions, "char*": ctypes.c_char_p, "void*": ctypes.c_void_p,
           "tg_tensor*": Tensor, "tg_tensor**": _Tensors}
 
 
