@@ -133,7 +133,7 @@ struct tg_op {
      * where they record nothing. It reads no other values than the rule. */
     void (*fused)(const tg_node *n, tg_tensor *g, tg_tensor **dx);
 
-    /* Or NULL, of an op of one operand: add d loss / d in[0] to dx, which is contiguous. Instead of
+    /* Or NULL, of an op of one operand: add d loss / d in[0] to dx, of any strides. Instead of
      * the rule where others have given that gradient before and nothing is recorded. */
     void (*add)(const tg_node *n, tg_tensor *g, tg_tensor *dx);
 

@@ -1,14 +1,23 @@
 /* The ops of tensor/elementwise.def. */
+#include <math.h>
+#include <stdatomic.h>
 #include <string.h>
 
 #include "autograd/ops-internal.h"
 
-static bool is_floating(const tg_node *n, int i)
+/* The kernel of the op's row for i64; NULL, and misuse, if there is none. */
+static tg_map_kernel integer_kernel(const tg_node *n, int operand)
 {
-    if (n->in[i]->dtype != TG_I64)
-        return true;
-    tg_reject(n, "operand %d is i64; f32 or f64 expected", i);
-    return false;
+    const tg_map_kernel kernel = tg_kernels_get()->integer[n->op->row];
+    if (!kernel)
+        tg_reject(n, "operand %d is i64; f32 or f64 expected", operand);
+    return kernel;
+}
+
+static inline tg_map_kernel value_kernel(const tg_node *n, tg_dtype dtype)
+{
+    return dtype == TG_I64 ? integer_kernel(n, 0)
+                           : tg_kernels_of(dtype)->map[n->op->row][TG_VALUE];
 }
 
 /* ---- derivatives ----------------------------------------------------------------------------- */
@@ -44,11 +53,26 @@ static bool varies_with(int row, tg_map_kind kind, int i)
     return strcmp(formulas[row][next], "0") != 0;
 }
 
+enum { FIRST = 1, SECOND = 2, VALUE = 4, KNOWN = 8 };
+
+/* What a formula names: bits of these. */
+static inline unsigned named(int row, tg_map_kind kind)
+{
+    static _Atomic unsigned char found[TG_ROWS][TG_MAPS];
+    unsigned bits = atomic_load_explicit(&found[row][kind], memory_order_relaxed);
+    if (!bits) {
+        const char *formula = formulas[row][kind];
+        bits = KNOWN | (strpbrk(formula, "ax") ? FIRST : 0) | (strchr(formula, 'b') ? SECOND : 0) |
+               (strchr(formula, 'y') ? VALUE : 0);
+        atomic_store_explicit(&found[row][kind], (unsigned char)bits, memory_order_relaxed);
+    }
+    return bits;
+}
+
 /* Whether a formula over `count` operands names operand i, or the value (i is count). */
 static bool names(int row, tg_map_kind kind, int count, int i)
 {
-    const char letter = i == count ? 'y' : count == 1 ? 'x' : "ab"[i];
-    return strchr(formulas[row][kind], letter) != NULL;
+    return named(row, kind) & (i == count ? VALUE : i == 0 ? FIRST : SECOND);
 }
 
 /* Whether the derivatives that are needed read operand i, or the value (i is nin). */
@@ -77,8 +101,12 @@ static tg_tensor *partial_forward(const tg_node *n)
     tg_tensor *dx = tg_result(n, y->dtype, y->shape);
     if (tg_is_error(dx))
         return dx;
-    for (int i = 1; i < n->nin; i++) /* what is not read need not be brought into a plain array */
-        in[i] = names(n->op->row, kind_of(n), n->nin - 2, i - 1) ? n->in[i] : dx;
+    /* What is not read need not be brought into a plain array. */
+    const unsigned bits = named(n->op->row, kind_of(n));
+    in[1] = bits & FIRST ? n->in[1] : dx;
+    if (n->nin == 4)
+        in[2] = bits & SECOND ? n->in[2] : dx;
+    in[n->nin - 1] = bits & VALUE ? y : dx;
     tg_map(tg_kernels_of(dx->dtype)->map[n->op->row][kind_of(n)], dx, n->nin, in);
     return dx;
 }
@@ -119,7 +147,8 @@ static const tg_op partials[TG_ROWS] = {
 
 /* What has no gradient in the formula, and y, must not be reached through it. Only gradients that
  * are recorded come here; inlined, it would cost the others as much as half of partial. */
-__attribute__((noinline)) static void leave_out(int row, tg_map_kind kind, int count, tg_tensor *in[])
+__attribute__((noinline)) static void leave_out(int row, tg_map_kind kind, int count,
+                                                tg_tensor *in[])
 {
     for (int i = 0; i <= count; i++)
         if (in[1 + i]->requires_grad && (i == count || !varies_with(row, kind, i)))
@@ -144,11 +173,10 @@ tg_tensor *tg_partial(const char *at, int row, tg_map_kind kind, tg_tensor *g, t
 static tg_tensor *unary_forward(const tg_node *n)
 {
     const tg_tensor *x = n->in[0];
-    if (!is_floating(n, 0))
-        return tg_error_tensor();
-    tg_tensor *y = tg_result(n, x->dtype, x->shape);
+    const tg_map_kernel kernel = value_kernel(n, x->dtype);
+    tg_tensor *y = kernel ? tg_result(n, x->dtype, x->shape) : tg_error_tensor();
     if (!tg_is_error(y))
-        tg_map(tg_kernels_of(x->dtype)->map[n->op->row][TG_VALUE], y, 1, &x);
+        tg_map(kernel, y, 1, &x);
     return y;
 }
 
@@ -173,7 +201,8 @@ bool tg_broadcast(const tg_shape *a, const tg_shape *b, tg_shape *shape)
 static tg_tensor *binary_forward(const tg_node *n)
 {
     const tg_tensor *a = n->in[0], *b = n->in[1];
-    if (!is_floating(n, 0) || !is_floating(n, 1))
+    const tg_map_kernel kernel = value_kernel(n, a->dtype);
+    if (!kernel || (b->dtype == TG_I64 && !integer_kernel(n, 1)))
         return tg_error_tensor();
     if (a->dtype != b->dtype)
         return tg_reject(n, "%s and %s: operands of one dtype expected", tg_dtype_name(a->dtype),
@@ -184,7 +213,7 @@ static tg_tensor *binary_forward(const tg_node *n)
     tg_tensor *y = tg_result(n, a->dtype, shape);
     const tg_tensor *const in[] = {a, b};
     if (!tg_is_error(y))
-        tg_map(tg_kernels_of(a->dtype)->map[n->op->row][TG_VALUE], y, 2, in);
+        tg_map(kernel, y, 2, in);
     return y;
 }
 
@@ -204,6 +233,8 @@ static tg_tensor *with_number(const char *at, const tg_op *op, tg_tensor *x, dou
     if (op == &tg_op_pow && (number == 2 || number == 3 || number == 0.5))
         return tg_apply(at, number == 2 ? &tg_op_square : number == 3 ? &tg_op_cube : &tg_op_sqrt,
                         1, &x, NULL, 0);
+    if (x && x->dtype == TG_I64 && number != floor(number))
+        return tg_misuse(at, op->name, "the number %g and i64: a whole number expected", number);
     tg_tensor *b = tg_full_at(at, x ? x->dtype : TG_F32, number, (tg_shape){.ndim = 0});
     return tg_apply(at, op, 2, (tg_tensor *[]){x, b}, NULL, 0);
 }

@@ -99,6 +99,7 @@ static void set_sparse(tg_tensor *leaf, tg_tensor *g)
             return;
         }
         buffer->rows = rows;
+        buffer->is_temporary = rows->is_temporary = true;
         leaf->sparse_buffer = buffer;
     }
     tg_coalesce(buffer, g);
@@ -187,4 +188,8 @@ void tg_zero_grad_tensor(tg_tensor *leaf)
     leaf->grad = NULL;
     if (leaf->dense_buffer)
         release(leaf->dense_buffer);
+    if (leaf->sparse_buffer && leaf->sparse_buffer->is_temporary) {
+        release(leaf->sparse_buffer);
+        release(leaf->sparse_buffer->rows);
+    }
 }

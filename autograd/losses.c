@@ -227,9 +227,10 @@ static tg_tensor *cross_entropy_forward(const tg_node *n)
             return tg_reject(n, "index %lld of dimension 1 of %s", (long long)k,
                              TG_TEXT(x->shape));
     }
-    const tg_row_operand in[] = {{x->data, rows.count * size, size}, {target->data, 8, 8}};
+    const tg_row_operand in[] = {{x->data, rows.count * size, rows.count, size},
+                                 {target->data, 8, 1, 8}};
     tg_along_rows(tg_kernels_of(x->dtype)->rows[TG_ALONG_CROSS_ENTROPY], rows,
-                  (tg_row_operand){each->data, size, size}, 2, in);
+                  (tg_row_operand){each->data, size, 1, size}, 2, in);
     return tg_full_at(n->at, x->dtype,
                       tg_total(x->dtype, rows.outer, each->data) / (double)rows.outer,
                       (tg_shape){.ndim = 0});
@@ -256,9 +257,9 @@ static void cross_entropy_fused(const tg_node *n, tg_tensor *g, tg_tensor **dx)
         return;
     const int64_t row = rows.count * size;
     const tg_row_operand in[] = {
-        {x->data, row, size}, {target->data, 8, 8}, {share->data, 0, size}};
+        {x->data, row, rows.count, size}, {target->data, 8, 1, 8}, {share->data, 0, 1, size}};
     tg_along_rows(tg_kernels_of(x->dtype)->rows[TG_ALONG_CROSS_ENTROPY_GRADIENT], rows,
-                  (tg_row_operand){dx[0]->data, row, size}, 3, in);
+                  (tg_row_operand){dx[0]->data, row, rows.count, size}, 3, in);
 }
 
 TG_DEFINE_OP(cross_entropy, 2, TG_SAVES(0) | TG_SAVES(1), .fused = cross_entropy_fused);

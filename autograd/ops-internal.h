@@ -54,6 +54,9 @@ static inline tg_rows tg_rows_along(const tg_shape *shape, int axis)
     return rows;
 }
 
+/* x's dimensions from the widest stride to the narrowest. */
+tg_shape tg_memory_order(const tg_tensor *x);
+
 /* x as it lies in memory without gaps: with its dimensions in another order where that is enough
  * (order.ndim 0: in the same), else a copy. */
 tg_tensor *tg_dense(const char *at, tg_tensor *x, tg_shape *order);

@@ -15,6 +15,9 @@
 
 /* ---- elementwise: one row each in tensor/elementwise.def ------------------------------------- */
 
+/* Of f32 and f64. Of i64 there are neg, abs, square, cube, relu, add, sub, mul, minimum, maximum and
+ * clamp: a number must be whole then, and results are taken modulo 2^64. */
+
 #define tg_add(a, b) tg_add_at(TG_HERE, a, b)           /* a + b; a ~ b */
 #define tg_sub(a, b) tg_sub_at(TG_HERE, a, b)           /* a - b; a ~ b */
 #define tg_mul(a, b) tg_mul_at(TG_HERE, a, b)           /* a * b; a ~ b */
@@ -186,6 +189,7 @@ void tg_add_scaled_at(const char *at, tg_tensor *t, double factor, tg_tensor *x)
 
 /* ---- reductions ------------------------------------------------------------------------------ */
 
+/* Sums of i64 are i64, modulo 2^64. */
 #define tg_sum(x) tg_sum_at(TG_HERE, x)                           /* (...) -> () */
 #define tg_mean(x) tg_mean_at(TG_HERE, x)                         /* (...) -> () */
 /* Over the dimensions listed, which stay with size 1 where keepdim, else go: of (a, b, c),

@@ -1,6 +1,5 @@
 /* argmax and topk: where the largest elements are. */
 #include "autograd/ops-internal.h"
-#include "tensor/parallel.h"
 
 /* ---- argmax: i64, with size 1 along an axis that is not empty -------------------------------- */
 
@@ -16,8 +15,8 @@ static tg_tensor *argmax_forward(const tg_node *n)
         return tg_error_tensor();
     const int64_t size = (int64_t)tg_dtype_size(x->dtype);
     tg_along_rows(tg_kernels_get()->argmax[x->dtype], rows,
-                  (tg_row_operand){y->data, rows.inner * 8, 8}, 1,
-                  &(tg_row_operand){x->data, rows.count * rows.inner * size, size});
+                  (tg_row_operand){y->data, rows.inner * 8, 1, 8}, 1,
+                  &(tg_row_operand){x->data, rows.count * rows.inner * size, rows.count, size});
     return y;
 }
 
@@ -39,23 +38,8 @@ tg_tensor *tg_argmax_at(const char *at, tg_tensor *x, int dim, bool keepdim)
 
 /* ---- topk: (..., n) -> i64 (..., k), places of the largest, in falling order ----------------- */
 
-typedef struct top_rows {
-    void (*kernel)(int64_t count, int64_t k, int64_t *place, const void *x);
-    int64_t count, k, size; /* of a row, of its result; bytes of an element */
-    int64_t *place;
-    const char *x;
-} top_rows;
-
-static void topk_rows(void *context, int64_t begin, int64_t end)
-{
-    const top_rows *t = context;
-    for (int64_t row = begin; row < end; row++)
-        t->kernel(t->count, t->k, t->place + row * t->k, t->x + row * t->count * t->size);
-}
-
 static tg_tensor *topk_forward(const tg_node *n)
 {
-    enum { GRAIN = 8192 }; /* elements worth a thread */
     const tg_tensor *x = n->in[0];
     const int64_t k = *(const int64_t *)n->attr;
     const int last = tg_axis(&x->shape, -1);
@@ -69,9 +53,7 @@ static tg_tensor *topk_forward(const tg_node *n)
     tg_tensor *y = tg_result(n, TG_I64, shape);
     if (tg_is_error(x) || tg_is_error(y) || k == 0)
         return tg_is_error(x) ? tg_error_tensor() : y;
-    top_rows t = {tg_kernels_get()->topk[x->dtype], count, k, (int64_t)tg_dtype_size(x->dtype),
-                  y->data, x->data};
-    tg_parallel_for(tg_numel(y) / k, 1 + GRAIN / count, topk_rows, &t);
+    tg_topk_rows(x->dtype, tg_numel(y) / k, count, k, y->data, x->data);
     return y;
 }
 

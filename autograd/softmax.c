@@ -28,7 +28,7 @@ static tg_row_operand operand(const tg_node *n, tg_tensor *t, int axis)
     t = tg_contiguous_at(n->at, t);
     const int64_t size = (int64_t)tg_dtype_size(t->dtype);
     return (tg_row_operand){tg_is_error(t) ? NULL : t->data,
-                            is_one ? 0 : rows.count * rows.inner * size, size};
+                            is_one ? 0 : rows.count * rows.inner * size, rows.count, size};
 }
 
 /* What the kernel makes of operands such as x, in rows of x's or of one element each. They are taken
@@ -43,7 +43,7 @@ static tg_tensor *along(const tg_node *n, tg_along op, bool reduces, int nin, tg
     for (int d = 0; d < order.ndim; d++)
         if (order.size[d] == *(const int *)n->attr)
             axis = d;
-    tg_row_operand operands[TG_MAP_INPUTS];
+    tg_row_operand operands[TG_ROW_INPUTS];
     for (int i = 0; i < nin; i++) {
         operands[i] = operand(n, tg_in_order(n->at, in[i], &order, false), axis);
         if (!operands[i].data)
@@ -55,7 +55,8 @@ static tg_tensor *along(const tg_node *n, tg_along op, bool reduces, int nin, tg
         shape.size[axis] = 1;
     tg_tensor *y = tg_result(n, x->dtype, shape);
     const int64_t size = (int64_t)tg_dtype_size(x->dtype);
-    const tg_row_operand out = {y->data, (reduces ? 1 : rows.count) * rows.inner * size, size};
+    const int64_t count = reduces ? 1 : rows.count;
+    const tg_row_operand out = {y->data, count * rows.inner * size, count, size};
     if (!tg_is_error(y))
         tg_along_rows(tg_kernels_of(x->dtype)->rows[op], rows, out, nin, operands);
     return tg_in_order(n->at, y, &order, true);

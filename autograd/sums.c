@@ -43,8 +43,6 @@ static tg_tensor *sum_to_forward(const tg_node *n)
     const tg_shape *shape = n->attr;
     if (shape->ndim > TG_MAX_DIMS || !tg_broadcasts_to(shape, &x->shape))
         return tg_reject(n, "%s does not broadcast to %s", TG_TEXT(*shape), TG_TEXT(x->shape));
-    if (x->dtype == TG_I64)
-        return tg_reject(n, "i64; f32 or f64 expected");
     const int shift = x->shape.ndim - shape->ndim;
     tg_shape target = x->shape, order, ordered; /* target: the result's, with x's dimensions */
     for (int d = 0; d < target.ndim; d++)

@@ -278,11 +278,14 @@ static tg_tensor *dense(tg_tensor *g)
     return g->rows ? tg_to_dense(g) : g;
 }
 
-/* Whether the gradient g, which is held, is memory of its own: what was made by a rule that has ended,
- * and is no other one. */
-static bool is_alone(const tg_tensor *g)
+/* Whether the gradient g, which is held, is all that its memory, made by a rule that has ended, is
+ * for, and each element has a place of its own there. */
+static bool is_alone(tg_tensor *g)
 {
-    return tape.off && g->is_temporary && !g->base && g->holders == 1;
+    bool is = tape.off && owner_of(g)->is_temporary && owner_of(g)->holders == 1;
+    for (int d = 0; is && g->base && d < g->shape.ndim; d++)
+        is = g->stride[d] != 0;
+    return is;
 }
 
 /* What is held in place of x, which was or is NULL: x + y. */

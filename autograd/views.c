@@ -176,18 +176,24 @@ tg_tensor *tg_in_order(const char *at, tg_tensor *x, const tg_shape *order, bool
     return tg_permute_at(at, x, dims);
 }
 
+tg_shape tg_memory_order(const tg_tensor *x)
+{
+    tg_shape order = {.ndim = x->shape.ndim};
+    for (int d = 0; d < order.ndim; d++) {
+        int to = d;
+        for (; to > 0 && x->stride[order.size[to - 1]] < x->stride[d]; to--)
+            order.size[to] = order.size[to - 1];
+        order.size[to] = d;
+    }
+    return order;
+}
+
 tg_tensor *tg_dense(const char *at, tg_tensor *x, tg_shape *order)
 {
     *order = (tg_shape){.ndim = 0};
     if (tg_is_contiguous(x))
         return x;
-    order->ndim = x->shape.ndim; /* from the widest stride to the narrowest */
-    for (int d = 0; d < order->ndim; d++) {
-        int to = d;
-        for (; to > 0 && x->stride[order->size[to - 1]] < x->stride[d]; to--)
-            order->size[to] = order->size[to - 1];
-        order->size[to] = d;
-    }
+    *order = tg_memory_order(x);
     tg_tensor *y = tg_in_order(at, x, order, false);
     if (tg_is_contiguous(y))
         return y;
@@ -288,8 +294,18 @@ static void narrow_backward(const tg_node *n, tg_tensor *g, tg_tensor **dx)
 {
     const narrow_attr *a = n->attr;
     const tg_shape *shape = &n->in[0]->shape;
-    const int64_t size = shape->size[tg_dimension(shape, a->dim)];
-    dx[0] = tg_pad_at(n->at, g, a->dim, narrow_start(a, size), size);
+    const int dim = tg_dimension(shape, a->dim);
+    const int64_t size = shape->size[dim];
+    tg_shape order = {.ndim = 0}; /* the operand's in memory: there, no copy follows */
+    int padded = dim;
+    if (!tg_is_contiguous(n->in[0])) {
+        order = tg_memory_order(n->in[0]);
+        for (padded = 0; order.size[padded] != dim; padded++)
+            continue;
+    }
+    g = tg_in_order(n->at, g, &order, false);
+    g = tg_pad_at(n->at, g, padded, narrow_start(a, size), size);
+    dx[0] = tg_in_order(n->at, g, &order, true);
 }
 
 /* Only where the elements are: of many parts of one operand, as the states of a recurrent network,

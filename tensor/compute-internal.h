@@ -35,15 +35,23 @@ typedef struct tg_rows {
     int64_t outer, count, inner;
 } tg_rows;
 
-/* An array, and bytes: from one outer index to the next, 0 if all have the same; of an element. */
+/* An array of rows, or with one element for each. */
 typedef struct tg_row_operand {
     void *data;
-    int64_t step, size;
+    int64_t step;  /* bytes from one outer index to the next, 0 if all have the same */
+    int64_t count; /* elements of a row, or 1 */
+    int64_t size;  /* bytes of an element */
 } tg_row_operand;
 
-/* out = the kernel of the operands, on all rows. */
+/* out = the kernel of the operands, on all rows; no operand may be `out`. */
+#define TG_ROW_INPUTS 3
 void tg_along_rows(tg_row_kernel kernel, tg_rows rows, tg_row_operand out, int nin,
                    const tg_row_operand *in);
+
+/* place (rows, k) = where the k largest of x (rows, count) are, NaN before all, of equal ones the
+ * first. */
+void tg_topk_rows(tg_dtype dtype, int64_t rows, int64_t count, int64_t k, int64_t *place,
+                  const void *x);
 
 /* out (outer, inner) = sums of the rows of x. */
 void tg_sum_middle(tg_dtype dtype, tg_rows rows, void *out, const void *x);

@@ -91,7 +91,8 @@ static bool map_at_once(tg_map_kernel kernel, int64_t total, const tg_tensor *ou
 {
     const void *operand[TG_MAP_INPUTS];
     for (int i = 0; i < nin; i++) {
-        if (!tg_shape_equal(&in[i]->shape, &out->shape) || !tg_is_contiguous(in[i]))
+        if (in[i] != out &&
+            (!tg_shape_equal(&in[i]->shape, &out->shape) || !tg_is_contiguous(in[i])))
             return false;
         operand[i] = in[i]->data;
     }

@@ -61,7 +61,7 @@ static void product_tiles(void *context, int64_t begin, int64_t end)
     void *workspace = NULL;
     if (p->is_large) {
         tg_arena_push(); /* of this thread */
-        workspace = tg_arena_alloc(TG_GEMM_WORKSPACE);
+        workspace = tg_arena_alloc((size_t)tg_gemm_workspace(p->matrix.n, p->size));
     }
     for (int64_t last; begin < end; begin = last) {
         const int64_t block = begin / p->tiles, i = block / p->blocks;

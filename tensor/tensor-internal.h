@@ -164,7 +164,8 @@ bool tg_writable(const char *at, const char *op, const tg_tensor *t);
 
 void tg_contiguous_strides(const tg_shape *shape, int64_t stride[TG_MAX_DIMS]);
 
-/* Make an owned tensor hold another shape, keeping its memory where that is large enough. */
+/* Make an owned tensor hold another shape, its elements not set, keeping its memory where that is
+ * large enough, else in a block. */
 void tg_owned_resize(tg_tensor *t, tg_shape shape);
 
 static inline int64_t tg_min(int64_t a, int64_t b)

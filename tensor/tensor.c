@@ -392,17 +392,24 @@ tg_tensor *tg_owned_at(const char *at, tg_dtype dtype, tg_shape shape)
     return t ? t : no_memory(at, "owned", dtype, &shape);
 }
 
+static void data_free(tg_tensor *t)
+{
+    if (t->block)
+        tg_heap_give(t->block);
+    else
+        free(t->data);
+}
+
 void tg_owned_resize(tg_tensor *t, tg_shape shape)
 {
     const int64_t count = tg_shape_numel(&shape);
-    if (count > t->capacity) {
-        const int64_t room = t->capacity > 0 ? 2 * count : count; /* it will grow again */
-        void *data = zeroed(bytes_of(t->dtype, room));
-        if (!data)
-            tg_out_of_memory(bytes_of(t->dtype, room));
-        free(t->data);
-        t->data = data;
-        t->capacity = room;
+    if (!t->data || count > t->capacity) {
+        data_free(t);
+        t->block = tg_heap_take(bytes_of(t->dtype, count));
+        if (!t->block)
+            tg_out_of_memory(bytes_of(t->dtype, count));
+        t->data = tg_heap_data(t->block);
+        t->capacity = count;
     }
     t->shape = shape;
     tg_contiguous_strides(&shape, t->stride);
@@ -429,10 +436,7 @@ void tg_free(tg_tensor *t)
     tg_free(t->dense_buffer);
     tg_free(t->sparse_buffer);
     tg_free(t->rows);
-    if (t->block)
-        tg_heap_give(t->block);
-    else
-        free(t->data);
+    data_free(t);
     free(t);
 }
 

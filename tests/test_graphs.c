@@ -97,6 +97,8 @@ enum { REGISTERS = 100, WORDS = 600, GRAPHS = 240, SEED = 21 };
     CALL(topk, tg_topk(x[0], INT(0), &(tg_tensor *){NULL}))                                        \
     CALL(matmul, tg_matmul(x[0], x[1]))                                                            \
     CALL(linear, tg_linear(x[0], x[1], x[2]))                                                      \
+    CALL(scaled_dot_product_attention, tg_scaled_dot_product_attention(x[0], x[1], x[2], NULL, 0,  \
+                                                                       n[0] != 0))                 \
     CALL(embedding, tg_embedding(x[0], x[1]))                                                      \
     CALL(embedding_bag, tg_embedding_bag(x[0], x[1], INT(0)))                                      \
     CALL(scatter_rows, tg_to_dense(tg_scatter_rows(x[0], x[1], INT(0))))                           \

@@ -121,7 +121,8 @@ static void check_product(const tg_kernels *set, int type, product p, tg_rng *rn
                 sum += get(&a, i * g.a_row + l * g.a_col) * get(&b, l * g.b_row + j * g.b_col);
             put(&expected, i * g.c_row + j, sum);
         }
-    g.workspace = p.in_blocks ? aligned_alloc(64, TG_GEMM_WORKSPACE) : NULL;
+    g.workspace = p.in_blocks ? aligned_alloc(64, (size_t)tg_gemm_workspace(p.n, type ? 8 : 4))
+                              : NULL;
     set->type[type]->gemm(&g);
     free(g.workspace);
     for (int64_t i = 0; i < c.count; i++) /* the gaps too */
@@ -428,10 +429,11 @@ Test(kernels, maps__work_in_place)
 
 /* ---- rows and dropout ------------------------------------------------------------------------ */
 
-/* Rows for a kernel: x and g (count, width) of that row stride, and one element for each row. */
+/* Rows for a kernel: x, g and w (count, width) of that row stride, and one element for each row; two,
+ * TG_ROW_LANES apart, in moments and row_out. */
 typedef struct row_run {
     int count, width, row;
-    array x, g, out, row_y, row_g, row_out;
+    array x, g, w, out, row_y, row_g, row_out, moments;
     int64_t target[TG_ROW_COLUMNS];
 } row_run;
 
@@ -442,10 +444,12 @@ static row_run row_run_new(int type, int count, int width, int row, tg_rng *rng)
     for (int64_t i = 0; i < r.x.count; i++) /* with equal ones */
         put(&r.x, i, tg_rng_below(rng, 2) ? get(&r.x, i) : trunc(get(&r.x, i)));
     r.g = array_random(type, count * row, rng, -1, 1);
+    r.w = array_random(type, count * row, rng, -1, 1);
+    r.moments = array_random(type, 2 * TG_ROW_LANES, rng, -1, 1);
     r.out = array_new(type, count * row);
     r.row_y = array_new(type, width);
     r.row_g = array_random(type, width, rng, -1, 1);
-    r.row_out = array_new(type, width);
+    r.row_out = array_new(type, 2 * TG_ROW_LANES);
     for (int l = 0; l < width; l++) {
         put(&r.row_y, l, -INFINITY);
         for (int i = 0; i < count; i++)
@@ -457,19 +461,29 @@ static row_run row_run_new(int type, int count, int width, int row, tg_rng *rng)
 
 static void row_run_free(row_run *r)
 {
-    free(r->x.data), free(r->g.data), free(r->out.data);
-    free(r->row_y.data), free(r->row_g.data), free(r->row_out.data);
+    free(r->x.data), free(r->g.data), free(r->w.data), free(r->out.data), free(r->row_y.data);
+    free(r->row_g.data), free(r->row_out.data), free(r->moments.data);
+}
+
+static bool is_of_norm(tg_along op)
+{
+    return op == TG_ALONG_NORM_MOMENTS || op == TG_ALONG_NORM_MEANS;
 }
 
 static bool gives_one(tg_along op)
 {
-    return op == TG_ALONG_SUM || op == TG_ALONG_MAX || op == TG_ALONG_MIN ||
+    return is_of_norm(op) || op == TG_ALONG_SUM || op == TG_ALONG_MAX || op == TG_ALONG_MIN ||
            op == TG_ALONG_LOGSUMEXP || op == TG_ALONG_CROSS_ENTROPY;
 }
 
 static void run_row_kernel(const tg_type_kernels *k, tg_along op, row_run *r)
 {
-    const void *in[3] = {r->x.data, r->g.data, r->row_g.data};
+    static const double eps = 0.25;
+    const void *in[] = {r->x.data, r->g.data, r->row_g.data, r->moments.data};
+    if (op == TG_ALONG_NORM_MOMENTS)
+        in[1] = &eps;
+    if (op == TG_ALONG_NORM_MEANS)
+        in[2] = r->count % 2 ? r->w.data : NULL;
     if (op == TG_ALONG_MAX_GRADIENT)
         in[1] = r->row_y.data;
     if (op == TG_ALONG_LOGSUMEXP_GRADIENT)
@@ -510,23 +524,47 @@ static long double row_expected(tg_along op, const row_run *r, int l, int i)
     }
 }
 
-/* Each kernel, for one row and for columns, around the lanes. */
+/* Number i of the two that a kernel of layer norm makes of row l. */
+static long double norm_expected(tg_along op, const row_run *r, int l, int i)
+{
+    long double sum = 0, square = 0, sum_u = 0, sum_uz = 0;
+    for (int k = 0; k < r->count; k++)
+        sum += get(&r->x, k * r->row + l);
+    for (int k = 0; k < r->count; k++) {
+        const long double x = get(&r->x, k * r->row + l), d = x - sum / r->count;
+        const long double w = r->count % 2 ? get(&r->w, k * r->row + l) : 1;
+        const long double z = (x - get(&r->moments, l)) * get(&r->moments, TG_ROW_LANES + l);
+        square += d * d;
+        sum_u += w * get(&r->g, k * r->row + l);
+        sum_uz += w * get(&r->g, k * r->row + l) * z;
+    }
+    if (op == TG_ALONG_NORM_MEANS)
+        return (i ? sum_uz : sum_u) / r->count;
+    return i ? 1 / sqrtl(square / r->count + 0.25L) : sum / r->count;
+}
+
+/* Each kernel, for one row and for columns, of all lengths around the lanes. */
 Test(kernels, rows__agree_with_their_formulas)
 {
-    static const int counts[] = {0, 1, 2, 31, 32, 33, 70}, widths[] = {1, 2, 33, 64};
+    static const int widths[] = {1, 2, 31, TG_ROW_LANES, TG_ROW_COLUMNS};
+    enum { COUNTS = 71 };
     tg_rng rng = {.seed = 12};
     EACH_SET(set, type)
-        for (int way = 0; way < 7 * 4 * TG_ALONGS; way++) {
+        for (int way = 0; way < COUNTS * 5 * TG_ALONGS; way++) {
             const tg_along op = (tg_along)(way % TG_ALONGS);
-            const int count = counts[way / TG_ALONGS % 7], width = widths[way / TG_ALONGS / 7];
-            if (count == 0 && op != TG_ALONG_SUM && op != TG_ALONG_LOGSUMEXP)
+            const int count = way / TG_ALONGS % COUNTS, width = widths[way / TG_ALONGS / COUNTS];
+            if ((count == 0 && op != TG_ALONG_SUM && op != TG_ALONG_LOGSUMEXP) ||
+                (is_of_norm(op) && width > TG_ROW_LANES))
                 continue;
             row_run r = row_run_new(type, count, width, width + (width > 1) * (way % 3), &rng);
             run_row_kernel(set->type[type], op, &r);
             for (int l = 0; l < width; l++)
-                for (int i = 0; i < (gives_one(op) ? 1 : count); i++) {
-                    const double y = get(gives_one(op) ? &r.row_out : &r.out, i * r.row + l);
-                    const long double e = row_expected(op, &r, l, i);
+                for (int i = 0; i < (is_of_norm(op) ? 2 : gives_one(op) ? 1 : count); i++) {
+                    const double y = is_of_norm(op)   ? get(&r.row_out, i * TG_ROW_LANES + l)
+                                     : gives_one(op) ? get(&r.row_out, l)
+                                                     : get(&r.out, i * r.row + l);
+                    const long double e = is_of_norm(op) ? norm_expected(op, &r, l, i)
+                                                         : row_expected(op, &r, l, i);
                     const bool of_sum = op == TG_ALONG_SUM || op == TG_ALONG_SOFTMAX_GRADIENT ||
                                         op == TG_ALONG_LOG_SOFTMAX_GRADIENT; /* which cancels */
                     cr_assert(y == (double)e || fabsl(y - e) <= 8 * epsilon(type) *
@@ -541,11 +579,12 @@ Test(kernels, rows__agree_with_their_formulas)
 /* Whole numbers: a sum in double is exact, and rounded once at the end. */
 Test(kernels, sum__is_exact_in_double)
 {
-    static const int sizes[] = {0, 1, 2, 31, 32, 33, 63, 64, 130, 1000};
+    static const int counts[] = {0, 1, 2, 31, 32, 33, 63, 64, 130, 1000};
+    static const int widths[] = {1, 2, 31, TG_ROW_LANES, TG_ROW_COLUMNS};
     tg_rng rng = {.seed = 7};
     EACH_SET(set, type)
-        for (int way = 0; way < 10 * 7; way++) {
-            const int count = sizes[way % 10], width = sizes[1 + way / 10];
+        for (int way = 0; way < 10 * 5; way++) {
+            const int count = counts[way % 10], width = widths[way / 10];
             const int row = width + way % 3; /* columns beside them are left out */
             array x = array_whole(type, count * row, &rng, type ? 0x1p40 : 0x1p23);
             array y = array_new(type, width);
@@ -576,11 +615,12 @@ static bool goes_before(const double *x, int64_t a, int64_t b)
 
 Test(kernels, places__follow_the_order)
 {
-    static const int sizes[] = {1, 2, 31, 32, 33, 64, 65, 200};
+    static const int counts[] = {1, 2, 31, 32, 33, 64, 65, 200};
+    static const int widths[] = {1, 2, TG_ROW_LANES, TG_ROW_COLUMNS};
     tg_rng rng = {.seed = 13};
     EACH_SET(set, type)
         for (int way = 0; way < 8 * 4 * 6; way++) {
-            const int count = sizes[way % 8], width = sizes[way / 8 % 4], row = width;
+            const int count = counts[way % 8], width = widths[way / 8 % 4], row = width;
             array x = array_whole(type, count * row, &rng, way / 32 ? 40 : 2);
             for (int64_t i = 0; i < x.count; i++)
                 if (way / 32 > 2 && tg_rng_below(&rng, 30) == 0)
@@ -816,7 +856,7 @@ Test(kernels, sgd__agrees_with_its_formula)
 /* ---- the same bits --------------------------------------------------------------------------- */
 
 enum { MAPS = TG_ROWS * TG_MAPS, PRODUCTS = 8 };
-enum { ROWS = MAPS + PRODUCTS, DROPOUT = ROWS + 2 * TG_ALONGS, ADAM, SGD, OUTPUTS };
+enum { ROWS = MAPS + PRODUCTS, DROPOUT = ROWS + 3 * TG_ALONGS, ADAM, SGD, OUTPUTS };
 
 /* What a set gives for fixed inputs: output number `which`: the maps, the products, the rest. */
 static array output(const tg_type_kernels *k, int type, int which)
@@ -835,8 +875,9 @@ static array output(const tg_type_kernels *k, int type, int which)
                            .a = s.p.data, .a_row = p & 1 ? 1 : K, .a_col = p & 1 ? M : 1,
                            .b = s.g.data, .b_row = p & 2 ? 1 : n, .b_col = p & 2 ? K : 1});
     } else if (which >= ROWS && which < DROPOUT) {
-        const tg_along op = (tg_along)((which - ROWS) / 2);
-        const int width = which % 2 ? 1 : 50;
+        static const int widths[] = {1, 30, TG_ROW_COLUMNS};
+        const tg_along op = (tg_along)((which - ROWS) / 3);
+        const int width = is_of_norm(op) ? 1 : widths[(which - ROWS) % 3];
         row_run row = row_run_new(type, N / width, width, width, &rng);
         run_row_kernel(k, op, &row);
         memcpy(out.data, gives_one(op) ? row.row_out.data : row.out.data,

@@ -276,6 +276,54 @@ Test(memory, gradients__of_parts_are_added_in_place)
     tg_free(x);
 }
 
+/* What is expanded has several elements in one place: there nothing is added to. */
+Test(memory, gradients__of_parts_beside_a_sum)
+{
+    tg_tensor *x = tg_requires_grad(tg_owned(TG_F64, 30, 40));
+    tg_step_begin();
+    tg_tensor *y = tg_t(tg_mul_scalar(x, 2)), *part = tg_narrow(y, 0, 3, 30);
+    tg_tensor *loss = tg_mul_scalar(tg_mul_scalar(tg_sum(y), 5), 1);
+    tg_backward(tg_add(tg_sum(part), loss));
+    for (int c = 0; c < 40; c++)
+        cr_expect_eq(tg_get(x->grad, 7, c), 2 * (5 + (c >= 3 && c < 33)), "%d", c);
+    tg_step_end();
+    tg_free(x);
+}
+
+/* The gradient of a table of 100 rows after a lookup of the first `count`. */
+static tg_tensor *rows_gradient(tg_tensor *table, int64_t count)
+{
+    tg_tensor *index = tg_zeros(TG_I64, count);
+    for (int64_t i = 0; i < count; i++)
+        tg_set(index, (double)i, i);
+    tg_backward(tg_sum(tg_embedding(table, index)));
+    cr_assert(table->grad->rows && tg_numel(table->grad->rows) == count);
+    return table->grad;
+}
+
+Test(memory, gradient__of_rows_ends_when_it_is_zeroed)
+{
+    static const int64_t counts[] = {40, 90, 30}; /* more memory, less */
+    tg_set_misuse(TG_MISUSE_RETURN);
+    tg_tensor *table = tg_requires_grad(tg_owned(TG_F32, 100, 50));
+    tg_step_begin();
+    for (int i = 0; i < 6; i++) {
+        tg_tensor *g = rows_gradient(table, counts[i % 3]);
+        if (i >= 3) { /* what an op has read stays */
+            tg_tensor *whole = tg_to_dense(g);
+            cr_expect_eq(tg_get(whole, counts[i % 3] - 1, 49), 1);
+            cr_expect_eq(tg_get(whole, counts[i % 3], 0), 0);
+        }
+        tg_zero_grad_tensor(table);
+        tg_to_dense(g);
+        if (i < 3)
+            expect_misuse("to_dense: the tensor is a gradient that was zeroed since");
+        cr_expect_eq(tg_last_error()->status, TG_OK, "%s", tg_last_error()->message);
+    }
+    tg_step_end();
+    tg_free(table);
+}
+
 /* ---- the heap -------------------------------------------------------------------------------- */
 
 Test(memory, heap__joins_neighbours)

@@ -87,13 +87,16 @@ static bool is_one_of(const char *name, const char *const *list)
  * and argmax would look through what is larger than memory. */
 static bool is_right(const op_sample *s, int operand, fault f)
 {
-    static const char *const movers[] = {
-        "view", "permute", "squeeze", "unsqueeze", "select", "narrow", "expand", "reshape",
+    static const char *const any_dtype[] = {
+        "neg", "abs", "square", "cube", "relu", "add_scalar", "sub_scalar", "mul_scalar",
+        "pow_scalar", "sum", "sum_dim", "sum_to", "view", "permute", "squeeze", "unsqueeze", "select", "narrow", "expand", "reshape",
         "contiguous", "pad", "cat", "stack", "gather", "index_select", "topk", "argmax",
         "to_dense", NULL};
     const char *op = s->op;
     switch (f) {
-    case INTEGERS: return is_one_of(op, movers);
+    case INTEGERS:
+        return is_one_of(op, any_dtype) ||
+               (operand == 3 && strcmp(op, "scaled_dot_product_attention") == 0);
     case ROW_SPARSE: return s->operand[operand].ndim != 2 || strcmp(op, "to_dense") == 0;
     case OTHER_FLOAT: return s->count == 1;
     case ABSENT:
@@ -390,5 +393,9 @@ Test(misuse, attention__takes_floats_and_one_mask)
     NAMED(tg_scaled_dot_product_attention(i, i, i, NULL, 0, false));
     NAMED(tg_scaled_dot_product_attention(x, x, zeros(TG_SHAPE(3)), NULL, 0, false));
     NAMED(tg_scaled_dot_product_attention(x, x, x, NULL, 2, false));
+    NAMED(tg_scaled_dot_product_attention(x, tg_t(x), x, NULL, 0, false));
+    NAMED(tg_scaled_dot_product_attention(x, x, zeros(TG_SHAPE(2, 3)), NULL, 0, false));
+    NAMED(tg_scaled_dot_product_attention(zeros(TG_SHAPE(4, 3, 2)), zeros(TG_SHAPE(5, 3, 2)), x,
+                                          NULL, 0, false));
     tg_step_end();
 }

@@ -586,3 +586,31 @@ Test(op_corners, attention__of_masks)
     IS_NEAR(1e-15, ATTENTION(NULL, true), 1, 0, 0.9799463628389135, 0.02005363716108668);
     IS(ATTENTION(I64(0, 0, 0), false), NAN, NAN, NAN, NAN);
 }
+
+/* Without a mask, blocks of queries; with a mask of ones, made of ops. Heads lie side by side. */
+Test(op_corners, attention__in_blocks)
+{
+    enum { T = 150, S = 70, HEADS = 2, DIM = 5, WIDTH = HEADS * DIM };
+    tg_manual_seed(4);
+    for (int causal = 0; causal < 2; causal++) {
+        tg_tensor *x[3], *heads[3], *y[2], *dx[2][3];
+        for (int i = 0; i < 3; i++) {
+            x[i] = tg_requires_grad(tg_randn(TG_F64, 1, i ? S : T, WIDTH));
+            heads[i] = tg_transpose(tg_view(x[i], 1, i ? S : T, HEADS, DIM), 1, 2);
+        }
+        tg_tensor *mask = tg_full(TG_I64, 1, T, S), *g = tg_randn(TG_F64, 1, HEADS, T, DIM);
+        for (int i = 0; i < T && causal; i++)
+            for (int j = i + 1; j < S; j++)
+                tg_set(mask, 0, i, j);
+        for (int w = 0; w < 2; w++) {
+            y[w] = tg_scaled_dot_product_attention(heads[0], heads[1], heads[2], w ? mask : NULL, 0,
+                                                   !w && causal);
+            tg_grad(y[w], x, 3, dx[w], .grad_output = g);
+        }
+        cr_expect(tg_is_contiguous(tg_transpose(y[0], 1, 2)), "heads are where they were");
+        double most = tg_item(tg_sum(tg_abs(tg_sub(y[0], y[1]))));
+        for (int i = 0; i < 3; i++)
+            most = fmax(most, tg_item(tg_sum(tg_abs(tg_sub(dx[0][i], dx[1][i])))));
+        cr_expect_lt(most, 1e-10, "%g", most);
+    }
+}

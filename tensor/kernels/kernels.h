@@ -60,10 +60,17 @@ typedef struct tg_gemm {
     int64_t c_row;
     const void *start;
     int64_t start_row;
-    void *workspace; /* TG_GEMM_WORKSPACE bytes at a multiple of 64, for a and b that do not fit the
-                      * caches; or NULL */
+    void *workspace; /* tg_gemm_workspace(n, bytes of an element) at a multiple of 64, for a and b that
+                      * do not fit the caches; or NULL */
 } tg_gemm;
-#define TG_GEMM_WORKSPACE ((1 << 20) + (1 << 18))
+#define TG_GEMM_PANEL 256         /* inner indices of a packed block */
+#define TG_GEMM_BLOCK_A (1 << 18) /* bytes of a packed block, at most */
+#define TG_GEMM_BLOCK_B (1 << 20)
+static inline int64_t tg_gemm_workspace(int64_t n, int64_t size)
+{
+    const int64_t b = (n + 63) / 64 * 64 * TG_GEMM_PANEL * size;
+    return TG_GEMM_BLOCK_A + (b < TG_GEMM_BLOCK_B ? b : TG_GEMM_BLOCK_B);
+}
 
 /* m = beta1 m + (1 - beta1) g;  v = beta2 v + (1 - beta2) g^2
  * p = shrink p - rate * m / (root_scale * sqrt(v) + eps),   where g = gradient + weight_decay p */
@@ -109,10 +116,12 @@ static inline int tg_dropout_bits(uint32_t threshold)
     return bits;
 }
 
-/* Rows of `count` elements: one row, side by side (row 1), or up to TG_ROW_COLUMNS columns of a
- * matrix, side by side, whose elements are `row` apart. Operands and results lie as x does, except
- * those in brackets, which have one element for each row. */
+/* Rows of `count` elements: one row, side by side (row 1), or columns of a matrix, side by side, their
+ * elements `row` apart: TG_ROW_COLUMNS of them, or up to TG_ROW_LANES. Operands and results lie as x
+ * does, except those in brackets, which have one element for each row. */
+#define TG_ROW_LANES 32
 #define TG_ROW_COLUMNS 64
+#define TG_COLUMNS_K 16
 typedef void (*tg_row_kernel)(int64_t count, int64_t width, int64_t row, void *out,
                               const void *const in[]);
 typedef enum tg_along {
@@ -128,15 +137,20 @@ typedef enum tg_along {
     TG_ALONG_LOGSUMEXP_GRADIENT,      /* of x, [g] */
     TG_ALONG_CROSS_ENTROPY,           /* [out], of x, [i64 target] */
     TG_ALONG_CROSS_ENTROPY_GRADIENT,  /* of x, [i64 target], one number g for all */
+    /* (2, TG_ROW_LANES), for up to TG_ROW_LANES rows; u and z as in tg_norm */
+    TG_ALONG_NORM_MOMENTS,            /* mean and root, of x and the double eps */
+    TG_ALONG_NORM_MEANS,              /* mean(u) and mean(u z), of x, g, weight or NULL, moments */
     TG_ALONGS
 } tg_along;
 
-/* y = (x - mean) / sqrt(variance + eps) weight + bias: (rows, n), and (n) or NULL. The gradients of
- * weight and bias are sums over these rows. */
+/* Up to TG_ROW_LANES rows of n elements, weight and bias (n) or NULL. With z = (x - mean) root, where
+ * root = 1 / sqrt(variance + eps):  y = z weight + bias
+ * and with u = g weight:  dx = root (u - mean(u) - z mean(u z)),  dweight += g z,  dbias += g */
 typedef struct tg_norm {
     int64_t rows, n;
     double eps;
     const void *x, *weight, *bias, *g;
+    const void *moments, *means; /* as the kernels along rows give them */
     void *y, *dx, *dweight, *dbias;
 } tg_norm;
 
@@ -168,11 +182,16 @@ typedef struct tg_kernels {
     /* Groups of random words: Philox4x32-10 (Salmon et al. 2011) from block number `first` on. */
     void (*philox)(uint64_t seed, uint64_t stream, uint64_t first, int64_t groups, uint32_t *word);
     const tg_type_kernels *type[2]; /* by tg_dtype: f32, f64 */
+    /* i64: values by row of elementwise.def, NULL where it has none; a row kernel for sums. */
+    const tg_map_kernel *integer;
+    tg_row_kernel integer_sum;
     /* By tg_dtype: f32, f64, i64. NaN goes before all, of equal ones the first. [i64 out], of x: the
      * place of the largest element in its row, which is not empty. Places of the k first of `count`
-     * elements, in order. */
+     * elements, in order; and place (rows, k) of those of the first `rows` columns of x (count,
+     * TG_ROW_LANES), for k up to TG_COLUMNS_K and count up to 2^24. */
     tg_row_kernel argmax[3];
     void (*topk[3])(int64_t count, int64_t k, int64_t *place, const void *x);
+    void (*topk_columns[3])(int64_t count, int64_t k, int64_t rows, int64_t *place, const void *x);
     void (*copy[3])(const tg_block *block);    /* data[0] = data[1], bit for bit */
     tg_map_kernel convert[3][3];               /* to the second dtype from the first */
     tg_map_kernel compare[3][TG_COMPARISONS];  /* {a, b} to i64: 1 where true, else 0 */

@@ -249,6 +249,13 @@ def reduction(g, a):
     return g.op(name, [a], [int(keep)] + dims, value)
 
 
+def attention(q, k, v, causal):
+    score = q @ k.transpose(-2, -1) / q.shape[-1] ** 0.5
+    if causal:
+        score = score + torch.full(score.shape, -np.inf).triu(1)
+    return score.softmax(-1) @ v
+
+
 def product(g, a):
     x = g.registers[a]
     if x.dim() < 2:
@@ -258,6 +265,11 @@ def product(g, a):
         w, b = g.leaf([out, x.shape[-1]], -1.0, 1.0), g.leaf([out])
         return g.op("linear", [a, w, b], [], F.linear(x, g.registers[w], g.registers[b]))
     batch = [] if g.random.random() < 0.5 else list(x.shape[:-2])
+    if g.random.random() < 0.3:
+        keys, causal = g.random.randint(1, 4), g.random.random() < 0.5
+        k, v = g.leaf([keys, x.shape[-1]]), g.leaf(batch + [keys, g.random.randint(1, 4)])
+        return g.op("scaled_dot_product_attention", [a, k, v], [int(causal)],
+                    attention(x, g.registers[k], g.registers[v], causal))
     w = g.leaf(batch + [x.shape[-1], g.random.randint(1, 4)], -1.0, 1.0)
     return g.op("matmul", [a, w], [], x @ g.registers[w])
 

@@ -388,6 +388,12 @@ OTHERS = {
     "nn.functional.cross_entropy": cross_entropy,
 }
 
+# Of the others, those that i64 has as well.
+INTEGER = ANY_DTYPE.keys() | {
+    "abs", "neg", "square", "add", "sub", "rsub", "mul", "__radd__", "__rsub__", "__rmul__",
+    "minimum", "maximum", "max.binary", "min.binary", "clamp_min", "clamp_max",
+    "nn.functional.relu", "sum"}
+
 CALLS = {**ELEMENTWISE, **ANY_DTYPE, **OTHERS}
 WITH_INDEX = {"where", "gather", "index_select", "nn.functional.embedding",
               "nn.functional.embedding_bag", "scatter_add", "nn.functional.cross_entropy"}

@@ -421,6 +421,8 @@ def run_error(name, case, error, arguments):
     for t in tensors_of(arguments):
         if t.dtype not in tg.DTYPES:
             raise NotExpressible(f"{str(t.dtype)[6:]} operand")
+    if name in calls.ELEMENTWISE and any(map(calls.is_number, arguments[0])):
+        raise NotExpressible("a number, which here every op of two takes")
     what = not_misuse(name, arguments, None, "contiguous")
     if not what:
         return []
@@ -450,7 +452,7 @@ def own_samples(name):
 def cases_of(info, name):
     """Yields (case, sample, error): error is None but for the samples that PyTorch refuses."""
     make = info.reference_inputs if info.reference_inputs_func else info.sample_inputs
-    for dtype in (torch.float32, torch.int64) if name in calls.ANY_DTYPE else (torch.float32,):
+    for dtype in (torch.float32, torch.int64) if name in calls.INTEGER else (torch.float32,):
         if dtype in info.dtypes:
             for i, sample in enumerate(make("cpu", dtype, requires_grad=False)):
                 yield f"{NAMES[dtype]}.{i}", sample, None
