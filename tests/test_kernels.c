@@ -407,6 +407,7 @@ Test(kernels, windows__are_where_they_should_be)
 #define ROUND nearbyintl
 #define FLOOR floorl
 #define NORMAL_CDF(x) (erfcl(-(x) * 0.70710678118654752440L) / 2)
+#define GELU(x) ((x) * NORMAL_CDF(x))
 #define NORMAL_PDF(x) (0.39894228040143267794L * expl(-(x) * (x) / 2))
 #define POW powl
 #define SIGMOID(x) (1 / (1 + expl(-(x))))
