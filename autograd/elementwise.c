@@ -150,6 +150,8 @@ static const tg_op partials[TG_ROWS] = {
 __attribute__((noinline)) static void leave_out(int row, tg_map_kind kind, int count,
                                                 tg_tensor *in[])
 {
+    if (in[0]->requires_grad && strcmp(formulas[row][kind], "0") == 0)
+        in[0] = tg_tensor_alias(in[0]);
     for (int i = 0; i <= count; i++)
         if (in[1 + i]->requires_grad && (i == count || !varies_with(row, kind, i)))
             in[1 + i] = tg_tensor_alias(in[1 + i]);

@@ -62,6 +62,15 @@ static tg_tensor *along(const tg_node *n, tg_along op, bool reduces, int nin, tg
     return tg_in_order(n->at, y, &order, true);
 }
 
+/* The same for what is not a gradient: contiguous, as in PyTorch, so that a view of it does not depend
+ * on how x lies in memory. */
+static tg_tensor *value_along(const tg_node *n, tg_along op, bool reduces)
+{
+    if (checked_axis(n) < 0)
+        return tg_error_tensor();
+    return tg_contiguous_at(n->at, along(n, op, reduces, 1, n->in));
+}
+
 /* The op over dimensions of x: over one, or over one that takes the place of all. */
 static tg_tensor *reduce(const char *at, const tg_op *op, tg_tensor *x, bool keepdim, tg_shape dims)
 {
@@ -111,7 +120,7 @@ static tg_tensor *extreme(const tg_node *n, tg_along op)
     if (rows.count == 0 && rows.outer * rows.inner > 0)
         return tg_reject(n, "%s to %s: of no elements there is no largest", TG_TEXT(x->shape),
                          TG_TEXT(shape));
-    return along(n, op, true, 1, n->in);
+    return value_along(n, op, true);
 }
 
 /* Equal ones share the gradient; if the largest is NaN, all that are NaN. */
@@ -152,7 +161,7 @@ EXTREME(min_dim, TG_ALONG_MIN)
 
 static tg_tensor *logsumexp_forward(const tg_node *n)
 {
-    return checked_axis(n) < 0 ? tg_error_tensor() : along(n, TG_ALONG_LOGSUMEXP, true, 1, n->in);
+    return value_along(n, TG_ALONG_LOGSUMEXP, true);
 }
 
 /* dx = g exp(x - c) / sum(exp(x - c)), with c = y where that is finite, else 0 */
@@ -180,7 +189,7 @@ tg_tensor *tg_logsumexp_at(const char *at, tg_tensor *x, bool keepdim, tg_shape 
 
 static tg_tensor *softmax_forward(const tg_node *n)
 {
-    return checked_axis(n) < 0 ? tg_error_tensor() : along(n, TG_ALONG_SOFTMAX, false, 1, n->in);
+    return value_along(n, TG_ALONG_SOFTMAX, false);
 }
 
 static void softmax_backward(const tg_node *n, tg_tensor *g, tg_tensor **dx)
@@ -198,8 +207,7 @@ TG_DEFINE_OP(softmax, 1, TG_SAVES_RESULT, .fused = softmax_fused);
 
 static tg_tensor *log_softmax_forward(const tg_node *n)
 {
-    return checked_axis(n) < 0 ? tg_error_tensor()
-                               : along(n, TG_ALONG_LOG_SOFTMAX, false, 1, n->in);
+    return value_along(n, TG_ALONG_LOG_SOFTMAX, false);
 }
 
 static void log_softmax_backward(const tg_node *n, tg_tensor *g, tg_tensor **dx)

@@ -58,7 +58,9 @@ static tg_tensor *sum_to_forward(const tg_node *n)
     ordered = target;
     for (int d = 0; d < order.ndim; d++)
         ordered.size[d] = target.size[order.size[d]];
-    x = tg_in_order(n->at, sum_dense(n, x, &ordered), &order, true);
+    x = sum_dense(n, x, &ordered);
+    if (order.ndim > 0) /* the result is contiguous, as in PyTorch */
+        x = tg_contiguous_at(n->at, tg_in_order(n->at, x, &order, true));
     if (times != 1)
         x = tg_mul_scalar_at(n->at, x, (double)times);
     if (tg_is_error(x))

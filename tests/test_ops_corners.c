@@ -355,6 +355,20 @@ Test(op_corners, second_derivatives__of_finite_elements_stay_finite)
 }
 
 /* b (b - 1) is infinite, a^(b - 2) is 0. */
+/* As in PyTorch: a derivative that is 0 does not depend on the gradient that it would multiply. */
+Test(op_corners, gradient_of_a_step__has_none_itself)
+{
+    tg_tensor *x = LEAF(0.5, -1.5), *g = LEAF(2, 3);
+    tg_tensor *(*const step[])(const char *, tg_tensor *) = {tg_floor_at, tg_ceil_at, tg_round_at,
+                                                             tg_sign_at};
+    for (int i = 0; i < 4; i++) {
+        tg_tensor *dx = NULL;
+        tg_grad(step[i](TG_HERE, x), &x, 1, &dx, .grad_output = g, .create_graph = true);
+        IS(dx, 0, 0);
+        cr_expect(!dx->requires_grad);
+    }
+}
+
 Test(op_corners, second_derivative_of_pow__does_not_overflow)
 {
     tg_tensor *x = LEAF(0.5);

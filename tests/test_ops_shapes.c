@@ -291,6 +291,18 @@ Test(op_shapes, misuse__of_copies_is_named)
     REFUSED(tg_cat_at(TG_HERE, 0, &x, 0), "cat: no tensors");
 }
 
+/* As in PyTorch: a view of the result does not depend on how the operand lies in memory. */
+Test(op_shapes, results_along_a_dimension__are_contiguous)
+{
+    tg_tensor *x = tg_permute(COUNT(0, 2, 3, 4), 2, 0, 1);
+    tg_tensor *const results[] = {
+        tg_softmax(x, 1), tg_log_softmax(x, 1), tg_logsumexp(x, false, 1), tg_max_dim(x, false, 1),
+        tg_min_dim(x, false, 1), tg_sum_dim(x, false, 1), tg_mean_dim(x, false, 1),
+        tg_var_dim(x, false, 1), tg_argmax(x, 1, false), tg_sum_to(x, 4, 1, 3)};
+    for (size_t i = 0; i < sizeof results / sizeof *results; i++)
+        cr_expect(!tg_is_error(tg_view(results[i], -1)), "result %zu", i);
+}
+
 Test(op_shapes, misuse__of_lookups_is_named)
 {
     tg_set_misuse(TG_MISUSE_RETURN);

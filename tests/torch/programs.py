@@ -347,7 +347,9 @@ CONDITION = {"layer_norm": 1e3, "var_dim": 1e2, "matmul": 1e2, "linear": 1e2, "c
 POLES = {"sqrt", "log", "log1p", "div", "div_scalar", "pow", "pow_scalar", "max_dim", "min_dim"}
 # Their rules read, or may read, operands that PyTorch's do not: a change in place is misuse sooner.
 # The second derivative of bce_with_logits_loss reads the logits, PyTorch's their sigmoid.
-READ_MORE = {"relu", "div", "layer_norm", "l1_loss", "bpr_loss", "cross_entropy",
+# Of minimum and maximum PyTorch keeps a mask, of a sparse matrix a copy of the values.
+READ_MORE = {"relu", "div", "layer_norm", "l1_loss", "bpr_loss", "cross_entropy", "sparse_mm",
+             "sampled_mm", "minimum's gradient", "maximum's gradient",
              "logit_cross_entropy's gradient"}
 NAME = re.compile(r"\bt\d+\b")
 
