@@ -18,16 +18,17 @@ static tg_window_options options_of(const tg_windows *s)
 /* How many windows there are on images of this size; false, and misuse, if not a single one. */
 static bool windows_fit(const tg_node *n, int64_t h, int64_t w, tg_windows *s)
 {
-    const int64_t given[] = {s->kh - 1, s->kw - 1, s->stride - 1, s->padding, s->dilation - 1};
-    bool fits = true;
-    for (int i = 0; i < 5; i++)
-        fits = fits && given[i] >= 0 && given[i] < INT32_MAX;
+    enum { MOST = 1 << 29 }; /* so that no product of two numbers below overflows */
+    const int64_t given[] = {h, w, s->kh, s->kw, s->stride, s->padding + 1, s->dilation};
+    bool fits = s->padding < MOST;
+    for (int i = 0; fits && i < 7; i++)
+        fits = given[i] > 0 && given[i] <= MOST;
     s->h = h;
     s->w = w;
     if (fits) {
         const int64_t rest_h = h + 2 * s->padding - s->dilation * (s->kh - 1) - 1;
         const int64_t rest_w = w + 2 * s->padding - s->dilation * (s->kw - 1) - 1;
-        fits = h > 0 && w > 0 && rest_h >= 0 && rest_w >= 0;
+        fits = rest_h >= 0 && rest_w >= 0;
         s->out_h = rest_h / s->stride + 1;
         s->out_w = rest_w / s->stride + 1;
     }

@@ -69,6 +69,8 @@ static void map_strided(tg_map_kernel kernel, const tg_tensor *out, int nin,
     memcpy(operand + 1, in, (size_t)nin * sizeof *in);
     tg_loop loop;
     tg_loop_init(&loop, &out->shape, m.operands, operand);
+    if (loop.is_empty)
+        return;
     const int64_t most = tg_min(PACKED, tg_numel(out));
     double repeated[TG_MAP_INPUTS][PACKED]; /* of any dtype */
     bool is_plain = true;
