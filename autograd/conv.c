@@ -19,10 +19,10 @@ static tg_window_options options_of(const tg_windows *s)
 static bool windows_fit(const tg_node *n, int64_t h, int64_t w, tg_windows *s)
 {
     enum { MOST = 1 << 29 }; /* so that no product of two numbers below overflows */
-    const int64_t given[] = {h, w, s->kh, s->kw, s->stride, s->padding + 1, s->dilation};
-    bool fits = s->padding < MOST;
-    for (int i = 0; fits && i < 7; i++)
-        fits = given[i] > 0 && given[i] <= MOST;
+    const int64_t positive[] = {h, w, s->kh, s->kw, s->stride, s->dilation};
+    bool fits = s->padding >= 0 && s->padding <= MOST;
+    for (int i = 0; i < 6; i++)
+        fits = fits && positive[i] > 0 && positive[i] <= MOST;
     s->h = h;
     s->w = w;
     if (fits) {
