@@ -402,3 +402,9 @@ Test(memory, bookkeeping__without_memory_ends_the_program, .exit_code = 1)
     cr_redirect_stderr();
     tg_step_memory(SIZE_MAX / 2);
 }
+
+Test(memory, row_sparse_gradient__without_memory_ends_the_program, .exit_code = 1)
+{
+    cr_redirect_stderr();
+    tg_owned_resize(tg_owned(TG_F32, 0), TG_SHAPE(INT64_C(1) << 50));
+}
