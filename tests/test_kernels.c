@@ -411,6 +411,7 @@ Test(kernels, windows__are_where_they_should_be)
 #define NORMAL_PDF(x) (0.39894228040143267794L * expl(-(x) * (x) / 2))
 #define POW powl
 #define SIGMOID(x) (1 / (1 + expl(-(x))))
+#define SIGMOID_OF_PAIR SIGMOID
 #define SQRT sqrtl
 #define TANH tanhl
 #define ABS fabsl
