@@ -78,7 +78,7 @@ typedef struct tg_row_operand {
 } tg_row_operand;
 
 /* out = the kernel of the operands, on all rows; no operand may be `out`. */
-#define TG_ROW_INPUTS 3
+#define TG_ROW_INPUTS 4
 void tg_along_rows(tg_row_kernel kernel, tg_rows rows, tg_row_operand out, int nin,
                    const tg_row_operand *in);
 

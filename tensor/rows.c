@@ -53,7 +53,7 @@ static void turned_blocks(void *context, int64_t begin, int64_t end)
 {
     const row_loop *r = context;
     double columns[TG_ROW_INPUTS][COLUMNS], one[TG_ROW_LANES];
-    const void *const in[TG_ROW_INPUTS] = {columns[0], columns[1], columns[2]};
+    const void *const in[TG_ROW_INPUTS] = {columns[0], columns[1], columns[2], columns[3]};
     void *out = r->out.count == 1 ? one : columns[0];
     for (int64_t i = begin; i < end; i++) {
         const int64_t first = i * TG_ROW_LANES, rows = tg_min(TG_ROW_LANES, r->rows.outer - first);
@@ -199,22 +199,19 @@ typedef struct norm_loop {
     int64_t size;
 } norm_loop;
 
-/* The moments of the rows, and the means if there is a g. */
-static void find_moments(const norm_loop *l, const tg_norm *t, void *moments, void *means)
+/* The moments of the rows. */
+static void find_moments(const norm_loop *l, const tg_norm *t, void *moments)
 {
-    double columns[3][COLUMNS];
-    const void *in[] = {t->x, t->g, t->weight, moments};
+    double columns[4][COLUMNS];
+    const void *in[] = {t->x, &t->eps, t->g, t->weight};
     const int64_t lanes = t->n <= SHORT ? TG_ROW_LANES : 1;
-    for (int k = 0; k < 3 && lanes > 1; k++)
-        if (in[k]) {
-            const int64_t step = k == 2 ? 0 : t->n * l->size; /* weight is one for all */
+    for (int k = 0; k < 4 && lanes > 1; k++)
+        if (in[k] && k != 1) {
+            const int64_t step = k == 3 ? 0 : t->n * l->size; /* weight is one for all */
             turn_rows((tg_row_operand){(void *)in[k], step, t->n, l->size}, 0, t->rows, columns[k]);
             in[k] = columns[k];
         }
-    l->kernels->rows[TG_ALONG_NORM_MOMENTS](t->n, lanes, lanes, moments,
-                                            (const void *[]){in[0], &t->eps});
-    if (t->g)
-        l->kernels->rows[TG_ALONG_NORM_MEANS](t->n, lanes, lanes, means, in);
+    l->kernels->rows[TG_ALONG_NORM_MOMENTS](t->n, lanes, lanes, moments, in);
 }
 
 /* Rows in blocks of TG_ROW_LANES, whose gradients of weight and bias are summed before others. */
@@ -222,13 +219,12 @@ static void norm_blocks(void *context, int64_t begin, int64_t end)
 {
     const norm_loop *l = context;
     const int64_t row = l->all.n * l->size, last = tg_min(end * TG_ROW_LANES, l->all.rows);
-    double moments[2 * TG_ROW_LANES], means[2 * TG_ROW_LANES];
+    double moments[4 * TG_ROW_LANES];
     for (int64_t r = begin * TG_ROW_LANES; r < last;) {
         tg_norm t = l->all;
         t.rows = t.n <= SHORT ? tg_min(TG_ROW_LANES, last - r) : 1;
         t.x = (const char *)t.x + r * row;
         t.moments = moments;
-        t.means = means;
         if (t.g) {
             const int64_t block = r / TG_ROW_LANES;
             t.g = (const char *)t.g + r * row;
@@ -238,7 +234,7 @@ static void norm_blocks(void *context, int64_t begin, int64_t end)
         } else {
             t.y = (char *)t.y + r * row;
         }
-        find_moments(l, &t, moments, means);
+        find_moments(l, &t, moments);
         (t.g ? l->kernels->norm_gradient : l->kernels->norm)(&t);
         r += t.rows;
     }

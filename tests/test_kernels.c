@@ -569,12 +569,13 @@ Test(kernels, maps__work_in_place)
 
 /* ---- rows and dropout ------------------------------------------------------------------------ */
 
-/* Rows for a kernel: x, g and w (count, width) of that row stride, and one element for each row; two,
- * TG_ROW_LANES apart, in moments and row_out. */
+/* Rows for a kernel: x, g and w (count, width) of that row stride, and one element for each row;
+ * four, TG_ROW_LANES apart, in row_out. */
 typedef struct row_run {
     int count, width, row;
-    array x, g, w, out, row_y, row_g, row_out, moments;
+    array x, g, w, out, row_y, row_g, row_out;
     int64_t target[TG_ROW_COLUMNS];
+    double log_sum[TG_ROW_COLUMNS], long_out[TG_ROW_COLUMNS];
 } row_run;
 
 static row_run row_run_new(int type, int count, int width, int row, tg_rng *rng)
@@ -585,15 +586,18 @@ static row_run row_run_new(int type, int count, int width, int row, tg_rng *rng)
         put(&r.x, i, tg_rng_below(rng, 2) ? get(&r.x, i) : trunc(get(&r.x, i)));
     r.g = array_random(type, count * row, rng, -1, 1);
     r.w = array_random(type, count * row, rng, -1, 1);
-    r.moments = array_random(type, 2 * TG_ROW_LANES, rng, -1, 1);
     r.out = array_new(type, count * row);
     r.row_y = array_new(type, width);
     r.row_g = array_random(type, width, rng, -1, 1);
-    r.row_out = array_new(type, 2 * TG_ROW_LANES);
+    r.row_out = array_new(type, 4 * TG_ROW_LANES);
     for (int l = 0; l < width; l++) {
+        long double exps = 0;
         put(&r.row_y, l, -INFINITY);
-        for (int i = 0; i < count; i++)
+        for (int i = 0; i < count; i++) {
             put(&r.row_y, l, fmax(get(&r.row_y, l), get(&r.x, i * row + l)));
+            exps += expl(get(&r.x, i * row + l));
+        }
+        r.log_sum[l] = (double)logl(exps);
         r.target[l] = count ? (int64_t)tg_rng_below(rng, (uint64_t)count) : 0;
     }
     return r;
@@ -602,35 +606,41 @@ static row_run row_run_new(int type, int count, int width, int row, tg_rng *rng)
 static void row_run_free(row_run *r)
 {
     free(r->x.data), free(r->g.data), free(r->w.data), free(r->out.data), free(r->row_y.data);
-    free(r->row_g.data), free(r->row_out.data), free(r->moments.data);
+    free(r->row_g.data), free(r->row_out.data);
 }
 
 static bool is_of_norm(tg_along op)
 {
-    return op == TG_ALONG_NORM_MOMENTS || op == TG_ALONG_NORM_MEANS;
+    return op == TG_ALONG_NORM_MOMENTS;
 }
 
 static bool gives_one(tg_along op)
 {
     return is_of_norm(op) || op == TG_ALONG_SUM || op == TG_ALONG_MAX || op == TG_ALONG_MIN ||
-           op == TG_ALONG_LOGSUMEXP || op == TG_ALONG_CROSS_ENTROPY;
+           op == TG_ALONG_LOGSUMEXP || op == TG_ALONG_LONG_LOGSUMEXP;
 }
 
 static void run_row_kernel(const tg_type_kernels *k, tg_along op, row_run *r)
 {
     static const double eps = 0.25;
-    const void *in[] = {r->x.data, r->g.data, r->row_g.data, r->moments.data};
-    if (op == TG_ALONG_NORM_MOMENTS)
+    const void *in[] = {r->x.data, r->g.data, r->row_g.data, r->row_g.data};
+    if (op == TG_ALONG_NORM_MOMENTS) {
         in[1] = &eps;
-    if (op == TG_ALONG_NORM_MEANS)
-        in[2] = r->count % 2 ? r->w.data : NULL;
+        in[2] = r->count % 3 ? r->g.data : NULL;
+        in[3] = r->count % 2 ? r->w.data : NULL;
+    }
     if (op == TG_ALONG_MAX_GRADIENT)
         in[1] = r->row_y.data;
     if (op == TG_ALONG_LOGSUMEXP_GRADIENT)
         in[1] = r->row_g.data;
-    if (op == TG_ALONG_CROSS_ENTROPY || op == TG_ALONG_CROSS_ENTROPY_GRADIENT)
+    if (op == TG_ALONG_CROSS_ENTROPY_GRADIENT) {
         in[1] = r->target;
-    k->rows[op](r->count, r->width, r->row, gives_one(op) ? r->row_out.data : r->out.data, in);
+        in[2] = r->log_sum;
+    }
+    k->rows[op](r->count, r->width, r->row,
+                op == TG_ALONG_LONG_LOGSUMEXP ? r->long_out
+                : gives_one(op)               ? r->row_out.data
+                                              : r->out.data, in);
 }
 
 /* Element i of what is made of row l. */
@@ -657,30 +667,28 @@ static long double row_expected(tg_along op, const row_run *r, int l, int i)
     case TG_ALONG_SOFTMAX_GRADIENT: return x * (g - dot); /* x stands for y */
     case TG_ALONG_LOG_SOFTMAX: return x - logl(exps);
     case TG_ALONG_LOG_SOFTMAX_GRADIENT: return g - expl(x) * sum;
-    case TG_ALONG_LOGSUMEXP: return logl(exps);
+    case TG_ALONG_LOGSUMEXP:
+    case TG_ALONG_LONG_LOGSUMEXP: return logl(exps);
     case TG_ALONG_LOGSUMEXP_GRADIENT: return row_g * expl(x) / exps;
-    case TG_ALONG_CROSS_ENTROPY: return logl(exps) - x;
     default: return get(&r->row_g, 0) * (expl(x) / exps - (i == r->target[l]));
     }
 }
 
-/* Number i of the two that a kernel of layer norm makes of row l. */
-static long double norm_expected(tg_along op, const row_run *r, int l, int i)
+/* Number i of those that layer norm's kernel makes of row l: two, or four where there is a g. */
+static long double norm_expected(const row_run *r, int l, int i)
 {
-    long double sum = 0, square = 0, sum_u = 0, sum_uz = 0;
+    long double sum = 0, square = 0, sum_u = 0, sum_ud = 0;
     for (int k = 0; k < r->count; k++)
         sum += get(&r->x, k * r->row + l);
     for (int k = 0; k < r->count; k++) {
-        const long double x = get(&r->x, k * r->row + l), d = x - sum / r->count;
+        const long double d = get(&r->x, k * r->row + l) - sum / r->count;
         const long double w = r->count % 2 ? get(&r->w, k * r->row + l) : 1;
-        const long double z = (x - get(&r->moments, l)) * get(&r->moments, TG_ROW_LANES + l);
         square += d * d;
         sum_u += w * get(&r->g, k * r->row + l);
-        sum_uz += w * get(&r->g, k * r->row + l) * z;
+        sum_ud += w * get(&r->g, k * r->row + l) * d;
     }
-    if (op == TG_ALONG_NORM_MEANS)
-        return (i ? sum_uz : sum_u) / r->count;
-    return i ? 1 / sqrtl(square / r->count + 0.25L) : sum / r->count;
+    const long double root = 1 / sqrtl(square / r->count + 0.25L);
+    return i == 0 ? sum / r->count : i == 1 ? root : (i == 2 ? sum_u : sum_ud * root) / r->count;
 }
 
 /* Each kernel, for one row and for columns, of all lengths around the lanes. */
@@ -699,11 +707,12 @@ Test(kernels, rows__agree_with_their_formulas)
             row_run r = row_run_new(type, count, width, width + (width > 1) * (way % 3), &rng);
             run_row_kernel(set->type[type], op, &r);
             for (int l = 0; l < width; l++)
-                for (int i = 0; i < (is_of_norm(op) ? 2 : gives_one(op) ? 1 : count); i++) {
+                for (int i = 0; i < (is_of_norm(op) ? count % 3 ? 4 : 2 : gives_one(op) ? 1 : count); i++) {
                     const double y = is_of_norm(op)   ? get(&r.row_out, i * TG_ROW_LANES + l)
+                                     : op == TG_ALONG_LONG_LOGSUMEXP ? r.long_out[l]
                                      : gives_one(op) ? get(&r.row_out, l)
                                                      : get(&r.out, i * r.row + l);
-                    const long double e = is_of_norm(op) ? norm_expected(op, &r, l, i)
+                    const long double e = is_of_norm(op) ? norm_expected(&r, l, i)
                                                          : row_expected(op, &r, l, i);
                     const bool of_sum = op == TG_ALONG_SUM || op == TG_ALONG_SOFTMAX_GRADIENT ||
                                         op == TG_ALONG_LOG_SOFTMAX_GRADIENT; /* which cancels */

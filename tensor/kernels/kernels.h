@@ -151,11 +151,11 @@ typedef enum tg_along {
     TG_ALONG_LOG_SOFTMAX_GRADIENT,    /* of y, g */
     TG_ALONG_LOGSUMEXP,               /* [out], of x */
     TG_ALONG_LOGSUMEXP_GRADIENT,      /* of x, [g] */
-    TG_ALONG_CROSS_ENTROPY,           /* [out], of x, [i64 target] */
-    TG_ALONG_CROSS_ENTROPY_GRADIENT,  /* of x, [i64 target], one number g for all */
-    /* (2, TG_ROW_LANES), for up to TG_ROW_LANES rows; u and z as in tg_norm */
-    TG_ALONG_NORM_MOMENTS,            /* mean and root, of x and the double eps */
-    TG_ALONG_NORM_MEANS,              /* mean(u) and mean(u z), of x, g, weight or NULL, moments */
+    TG_ALONG_LONG_LOGSUMEXP,          /* [double out], of x */
+    TG_ALONG_CROSS_ENTROPY_GRADIENT,  /* of x, [i64 target], [that], one number g for all */
+    /* (4, TG_ROW_LANES), for up to TG_ROW_LANES rows; u and z as in tg_norm */
+    TG_ALONG_NORM_MOMENTS,            /* mean and root, of x and the double eps; and mean(u) and
+                                       * mean(u z), of g and weight, where g is not NULL */
     TG_ALONGS
 } tg_along;
 
@@ -166,7 +166,7 @@ typedef struct tg_norm {
     int64_t rows, n;
     double eps;
     const void *x, *weight, *bias, *g;
-    const void *moments, *means; /* as the kernels along rows give them */
+    const void *moments; /* as the kernel along rows gives them */
     void *y, *dx, *dweight, *dbias;
 } tg_norm;
 
