@@ -45,6 +45,7 @@
 #define tg_sigmoid(x) tg_sigmoid_at(TG_HERE, x)         /* 1 / (1 + exp(-x)) */
 #define tg_tanh(x) tg_tanh_at(TG_HERE, x)
 #define tg_softplus(x) tg_softplus_at(TG_HERE, x)       /* log(1 + exp(x)) */
+#define tg_logsigmoid(x) tg_logsigmoid_at(TG_HERE, x)   /* log(1 / (1 + exp(-x))) */
 #define tg_silu(x) tg_silu_at(TG_HERE, x)               /* x sigmoid(x) */
 #define tg_gelu(x) tg_gelu_at(TG_HERE, x)               /* x times the normal distribution at x */
 #define tg_leaky_relu(x, slope) tg_leaky_relu_at(TG_HERE, x, slope) /* slope x where x <= 0 */
@@ -81,7 +82,8 @@ tg_tensor *tg_clamp_at(const char *at, tg_tensor *x, double low, double high);
 /* ---- products -------------------------------------------------------------------------------- */
 
 /* (..., m, k) x (..., k, n) -> (..., m, n), ... ~ .... Transposed operands (tg_t) are read in
- * place. */
+ * place. A vector (k) is a row as the first operand, a column as the second, and its dimension of
+ * size 1 goes from the result. */
 #define tg_matmul(a, b) tg_matmul_at(TG_HERE, a, b)
 /* x W^T + b: (..., in), (out, in), (out) -> (..., out). b may be NULL. */
 #define tg_linear(x, w, b) tg_linear_at(TG_HERE, x, w, b)
@@ -209,7 +211,7 @@ tg_tensor *tg_to_dense_at(const char *at, tg_tensor *x);
 #define tg_split(x, dim, size, part, room) tg_split_at(TG_HERE, x, dim, size, part, room)
 /* `length` elements of dimension dim from `start` on, which counts from the end where negative. */
 #define tg_narrow(x, dim, start, length) tg_narrow_at(TG_HERE, x, dim, start, length)
-/* Repeat along dimensions of size 1 and along new ones in front, with stride 0. */
+/* Repeat along dimensions of size 1 and along new ones in front, with stride 0; -1 keeps a size. */
 #define tg_expand(x, ...) tg_expand_at(TG_HERE, x, TG_SHAPE(__VA_ARGS__))
 
 tg_tensor *tg_view_at(const char *at, tg_tensor *x, tg_shape shape);
@@ -239,11 +241,20 @@ tg_tensor *tg_expand_at(const char *at, tg_tensor *x, tg_shape shape);
 #define tg_contiguous(x) tg_contiguous_at(TG_HERE, x)
 /* Zeros of size `size` in dimension dim, with x in place from `start` on: narrow's gradient. */
 #define tg_pad(x, dim, start, size) tg_pad_at(TG_HERE, x, dim, start, size)
+/* x in another dtype: i64 is cut off towards 0; x itself in its own. Of floats, the gradient is cast
+ * back. */
+#define tg_cast(x, dtype) tg_cast_at(TG_HERE, x, dtype)
+/* (..., m, n), 0 above the diagonal, or below it: that of elements (i, i + diagonal). */
+#define tg_tril(x, diagonal) tg_tril_at(TG_HERE, x, diagonal)
+#define tg_triu(x, diagonal) tg_triu_at(TG_HERE, x, diagonal)
 
 tg_tensor *tg_cat_at(const char *at, int dim, tg_tensor *const *x, int count);
 tg_tensor *tg_stack_at(const char *at, int dim, tg_tensor *const *x, int count);
 tg_tensor *tg_contiguous_at(const char *at, tg_tensor *x);
 tg_tensor *tg_pad_at(const char *at, tg_tensor *x, int dim, int64_t start, int64_t size);
+tg_tensor *tg_cast_at(const char *at, tg_tensor *x, tg_dtype dtype);
+tg_tensor *tg_tril_at(const char *at, tg_tensor *x, int64_t diagonal);
+tg_tensor *tg_triu_at(const char *at, tg_tensor *x, int64_t diagonal);
 
 /* ---- in place -------------------------------------------------------------------------------- */
 
@@ -272,6 +283,12 @@ void tg_add_scaled_at(const char *at, tg_tensor *t, double factor, tg_tensor *x)
 #define tg_var_dim(x, keepdim, ...) tg_var_dim_at(TG_HERE, x, keepdim, TG_SHAPE(__VA_ARGS__))
 /* log of the sum of exp(x), without overflow */
 #define tg_logsumexp(x, keepdim, ...) tg_logsumexp_at(TG_HERE, x, keepdim, TG_SHAPE(__VA_ARGS__))
+/* sqrt of tg_var_dim; derivative 0 where all are equal */
+#define tg_std_dim(x, keepdim, ...) tg_std_dim_at(TG_HERE, x, keepdim, TG_SHAPE(__VA_ARGS__))
+/* sqrt of the sum of x^2; derivative 0 at 0 */
+#define tg_norm(x, keepdim, ...) tg_norm_at(TG_HERE, x, keepdim, TG_SHAPE(__VA_ARGS__))
+/* y[i] = x[0] + ... + x[i] along dim, in the shape of x; of i64 modulo 2^64 */
+#define tg_cumsum(x, dim) tg_cumsum_at(TG_HERE, x, dim)
 /* Undo broadcasting: sum x down to a shape that broadcasts to x's. */
 #define tg_sum_to(x, ...) tg_sum_to_at(TG_HERE, x, TG_SHAPE(__VA_ARGS__))
 
@@ -283,6 +300,9 @@ tg_tensor *tg_max_dim_at(const char *at, tg_tensor *x, bool keepdim, tg_shape di
 tg_tensor *tg_min_dim_at(const char *at, tg_tensor *x, bool keepdim, tg_shape dims);
 tg_tensor *tg_var_dim_at(const char *at, tg_tensor *x, bool keepdim, tg_shape dims);
 tg_tensor *tg_logsumexp_at(const char *at, tg_tensor *x, bool keepdim, tg_shape dims);
+tg_tensor *tg_std_dim_at(const char *at, tg_tensor *x, bool keepdim, tg_shape dims);
+tg_tensor *tg_norm_at(const char *at, tg_tensor *x, bool keepdim, tg_shape dims);
+tg_tensor *tg_cumsum_at(const char *at, tg_tensor *x, int dim);
 tg_tensor *tg_sum_to_at(const char *at, tg_tensor *x, tg_shape shape);
 
 /* ---- decisions: no gradient passes to conditions, indices and comparisons -------------------- */
@@ -294,12 +314,30 @@ tg_tensor *tg_sum_to_at(const char *at, tg_tensor *x, tg_shape shape);
 #define tg_le(a, b) tg_le_at(TG_HERE, a, b)
 #define tg_gt(a, b) tg_gt_at(TG_HERE, a, b)
 #define tg_ge(a, b) tg_ge_at(TG_HERE, a, b)
+/* i64: 1 where both, one or none are not 0; a ~ b of one dtype */
+#define tg_logical_and(a, b) tg_logical_and_at(TG_HERE, a, b)
+#define tg_logical_or(a, b) tg_logical_or_at(TG_HERE, a, b)
+#define tg_logical_not(x) tg_logical_not_at(TG_HERE, x)
+/* Of i64, a ~ b, no b is 0: a / b rounded down, and a - b (a / b), which has the sign of b. */
+#define tg_floor_divide(a, b) tg_floor_divide_at(TG_HERE, a, b)
+#define tg_remainder(a, b) tg_remainder_at(TG_HERE, a, b)
 /* a where the condition (i64) is not 0, else b; condition ~ a ~ b */
 #define tg_where(condition, a, b) tg_where_at(TG_HERE, condition, a, b)
+/* The number `value` where the mask (i64) is not 0, else x; mask ~ x */
+#define tg_masked_fill(x, mask, value) tg_masked_fill_at(TG_HERE, x, mask, value)
+/* 1 at the index, else 0: (...) i64 -> (..., classes) i64. */
+#define tg_one_hot(index, classes) tg_one_hot_at(TG_HERE, index, classes)
 /* The place of the largest along dim, i64; the first of equal ones, NaN before all. */
 #define tg_argmax(x, dim, keepdim) tg_argmax_at(TG_HERE, x, dim, keepdim)
 /* The k largest of the last dimension in falling order, (..., n) -> (..., k), and their places. */
 #define tg_topk(x, k, index) tg_topk_at(TG_HERE, x, k, index)
+/* The elements along dim in order, rising or descending, and their places. NaN is larger than all;
+ * equal ones keep their order (torch.sort(stable=True)). */
+#define tg_sort(x, dim, descending, index) tg_sort_at(TG_HERE, x, dim, descending, index)
+/* Random places, from this thread's generator, each in proportion to its weight: (k) or (m, k) ->
+ * (n) or (m, n) i64. Without replacement all of a row differ. Weights need not add up to 1. */
+#define tg_multinomial(weights, n, replacement)                                                    \
+    tg_multinomial_at(TG_HERE, weights, n, replacement)
 
 tg_tensor *tg_eq_at(const char *at, tg_tensor *a, tg_tensor *b);
 tg_tensor *tg_ne_at(const char *at, tg_tensor *a, tg_tensor *b);
@@ -307,20 +345,32 @@ tg_tensor *tg_lt_at(const char *at, tg_tensor *a, tg_tensor *b);
 tg_tensor *tg_le_at(const char *at, tg_tensor *a, tg_tensor *b);
 tg_tensor *tg_gt_at(const char *at, tg_tensor *a, tg_tensor *b);
 tg_tensor *tg_ge_at(const char *at, tg_tensor *a, tg_tensor *b);
+tg_tensor *tg_logical_and_at(const char *at, tg_tensor *a, tg_tensor *b);
+tg_tensor *tg_logical_or_at(const char *at, tg_tensor *a, tg_tensor *b);
+tg_tensor *tg_logical_not_at(const char *at, tg_tensor *x);
+tg_tensor *tg_floor_divide_at(const char *at, tg_tensor *a, tg_tensor *b);
+tg_tensor *tg_remainder_at(const char *at, tg_tensor *a, tg_tensor *b);
 tg_tensor *tg_where_at(const char *at, tg_tensor *condition, tg_tensor *a, tg_tensor *b);
+tg_tensor *tg_masked_fill_at(const char *at, tg_tensor *x, tg_tensor *mask, double value);
+tg_tensor *tg_one_hot_at(const char *at, tg_tensor *index, int64_t classes);
 tg_tensor *tg_argmax_at(const char *at, tg_tensor *x, int dim, bool keepdim);
 tg_tensor *tg_topk_at(const char *at, tg_tensor *x, int64_t k, tg_tensor **index);
+tg_tensor *tg_sort_at(const char *at, tg_tensor *x, int dim, bool descending, tg_tensor **index);
+tg_tensor *tg_multinomial_at(const char *at, tg_tensor *weights, int64_t n, bool replacement);
 
 /* ---- normalisation --------------------------------------------------------------------------- */
 
 #define tg_softmax(x, dim) tg_softmax_at(TG_HERE, x, dim)
 #define tg_log_softmax(x, dim) tg_log_softmax_at(TG_HERE, x, dim)
+/* x / max(norm, eps) along dim; PyTorch's eps is 1e-12 */
+#define tg_normalize(x, dim, eps) tg_normalize_at(TG_HERE, x, dim, eps)
 /* (x - mean) / sqrt(variance + eps) weight + bias over the last dimension n, variance of all n;
  * weight and bias are (n), or NULL */
 #define tg_layer_norm(x, weight, bias, eps) tg_layer_norm_at(TG_HERE, x, weight, bias, eps)
 
 tg_tensor *tg_softmax_at(const char *at, tg_tensor *x, int dim);
 tg_tensor *tg_log_softmax_at(const char *at, tg_tensor *x, int dim);
+tg_tensor *tg_normalize_at(const char *at, tg_tensor *x, int dim, double eps);
 tg_tensor *tg_layer_norm_at(const char *at, tg_tensor *x, tg_tensor *weight, tg_tensor *bias,
                             double eps);
 

@@ -1,4 +1,4 @@
-/* argmax and topk: where the largest elements are. */
+/* argmax, topk and sort: where the largest elements are. */
 #include "autograd/ops-internal.h"
 
 /* ---- argmax: i64, with size 1 along an axis that is not empty -------------------------------- */
@@ -64,4 +64,34 @@ tg_tensor *tg_topk_at(const char *at, tg_tensor *x, int64_t k, tg_tensor **index
     TG_FUNCTION("topk");
     *index = tg_apply(at, &tg_op_topk, 1, &x, &k, sizeof k);
     return tg_gather_at(at, x, -1, *index);
+}
+
+/* ---- sort: (..., n) -> i64 (..., n), the places of its elements in order --------------------- */
+
+static tg_tensor *sort_forward(const tg_node *n)
+{
+    const int64_t count = tg_axis_size(&n->in[0]->shape, tg_axis(&n->in[0]->shape, -1));
+    const tg_tensor *x = tg_contiguous_at(n->at, n->in[0]);
+    tg_tensor *y = tg_result(n, TG_I64, n->in[0]->shape);
+    if (tg_is_error(x) || tg_is_error(y))
+        return tg_error_tensor();
+    if (tg_numel(y) > 0)
+        tg_sort_rows(x, tg_numel(y) / count, count, *(const bool *)n->attr, y->data);
+    return y;
+}
+
+const tg_op tg_op_sort = {.name = "sort", .arity = 1, .forward = sort_forward};
+
+tg_tensor *tg_sort_at(const char *at, tg_tensor *x, int dim, bool descending, tg_tensor **index)
+{
+    TG_FUNCTION("sort");
+    if (!tg_usable(at, "sort", x))
+        return *index = tg_error_tensor();
+    const int axis = tg_axis(&x->shape, dim), last = x->shape.ndim > 0 ? x->shape.ndim - 1 : 0;
+    if (axis < 0)
+        return *index = tg_misuse(at, "sort", "dimension %d of %s", dim, TG_TEXT(x->shape));
+    tg_tensor *rows = axis == last ? x : tg_transpose_at(at, x, axis, last);
+    tg_tensor *place = tg_apply(at, &tg_op_sort, 1, &rows, &descending, sizeof descending);
+    *index = axis == last ? place : tg_contiguous_at(at, tg_transpose_at(at, place, axis, last));
+    return tg_gather_at(at, x, axis, *index);
 }

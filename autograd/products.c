@@ -66,9 +66,21 @@ static void matmul_backward(const tg_node *n, tg_tensor *g, tg_tensor **dx)
 
 TG_DEFINE_OP(matmul, 2, 0, .reads = reads_other);
 
+static bool is_vector(const tg_tensor *t)
+{
+    return t && !tg_is_stale(t) && t->shape.ndim == 1;
+}
+
 tg_tensor *tg_matmul_at(const char *at, tg_tensor *a, tg_tensor *b)
 {
-    return tg_apply(at, &tg_op_matmul, 2, (tg_tensor *[]){a, b}, NULL, 0);
+    const bool drops_row = is_vector(a), drops_column = is_vector(b);
+    if (!drops_row && !drops_column)
+        return tg_apply(at, &tg_op_matmul, 2, (tg_tensor *[]){a, b}, NULL, 0);
+    TG_FUNCTION("matmul");
+    tg_tensor *c = tg_matmul_at(at, drops_row ? tg_unsqueeze_at(at, a, 0) : a,
+                                drops_column ? tg_unsqueeze_at(at, b, 1) : b);
+    c = drops_row ? tg_squeeze_at(at, c, -1 - !drops_column) : c;
+    return drops_column ? tg_squeeze_at(at, c, -1) : c;
 }
 
 /* ---- linear: x (m, in), w (out, in), b (out) -> x w^T + b (m, out) --------------------------- */

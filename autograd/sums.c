@@ -1,4 +1,4 @@
-/* sum_to, and what follows from it: sums, means and variances over all or some dimensions. */
+/* sum_to, and what follows from it: sums, means and variances over all or some dimensions; cumsum. */
 #include "autograd/ops-internal.h"
 
 /* ---- sum_to: x -> shape, where shape broadcasts to x's --------------------------------------- */
@@ -166,4 +166,81 @@ tg_tensor *tg_var_dim_at(const char *at, tg_tensor *x, bool keepdim, tg_shape di
         return sum;
     const double count = (double)tg_numel(x) / (double)tg_numel(mean);
     return tg_div_scalar_at(at, sum, count > 1 ? count - 1 : 0); /* NaN of fewer than two */
+}
+
+/* The root of a variance or a sum of squares. Where that is 0, it has the gradient 0, as in PyTorch:
+ * there the root passes it on to what it is made of. */
+static tg_tensor *root(const char *at, tg_tensor *square)
+{
+    if (tg_is_error(square))
+        return square;
+    tg_tensor *is_zero = tg_logical_not_at(at, square);
+    tg_tensor *one = tg_full_at(at, square->dtype, 1, (tg_shape){.ndim = 0});
+    return tg_where_at(at, is_zero, square, tg_sqrt_at(at, tg_where_at(at, is_zero, one, square)));
+}
+
+tg_tensor *tg_std_dim_at(const char *at, tg_tensor *x, bool keepdim, tg_shape dims)
+{
+    TG_FUNCTION("std_dim");
+    return root(at, tg_var_dim_at(at, x, keepdim, dims));
+}
+
+tg_tensor *tg_norm_at(const char *at, tg_tensor *x, bool keepdim, tg_shape dims)
+{
+    TG_FUNCTION("norm");
+    return root(at, tg_sum_dim_at(at, tg_square_at(at, x), keepdim, dims));
+}
+
+tg_tensor *tg_normalize_at(const char *at, tg_tensor *x, int dim, double eps)
+{
+    TG_FUNCTION("normalize");
+    tg_tensor *norm = tg_norm_at(at, x, true, TG_SHAPE(dim));
+    return tg_div_at(at, x, tg_clamp_min_scalar_at(at, norm, eps));
+}
+
+/* ---- cumsum: x -> the same shape ------------------------------------------------------------- */
+
+typedef struct cumsum_attr {
+    int axis;
+    bool from_end;
+} cumsum_attr;
+
+static tg_tensor *cumsum_from(const char *at, tg_tensor *x, int axis, bool from_end)
+{
+    const cumsum_attr attr = {axis, from_end};
+    return tg_apply(at, &tg_op_cumsum, 1, &x, &attr, sizeof attr);
+}
+
+static tg_tensor *cumsum_forward(const tg_node *n)
+{
+    const cumsum_attr *a = n->attr;
+    const tg_tensor *x = tg_contiguous_at(n->at, n->in[0]);
+    tg_tensor *y = tg_result(n, n->in[0]->dtype, n->in[0]->shape);
+    if (tg_is_error(x) || tg_is_error(y))
+        return tg_error_tensor();
+    const tg_kernels *kernels = tg_kernels_get();
+    const tg_rows rows = tg_rows_along(&y->shape, a->axis);
+    const int64_t size = (int64_t)tg_dtype_size(y->dtype), step = rows.count * rows.inner * size;
+    tg_along_rows(a->from_end ? kernels->cumsum_from_end[y->dtype] : kernels->cumsum[y->dtype],
+                  rows, (tg_row_operand){y->data, step, rows.count, size}, 1,
+                  &(tg_row_operand){x->data, step, rows.count, size});
+    return y;
+}
+
+static void cumsum_backward(const tg_node *n, tg_tensor *g, tg_tensor **dx)
+{
+    const cumsum_attr *a = n->attr;
+    dx[0] = cumsum_from(n->at, g, a->axis, !a->from_end);
+}
+
+TG_DEFINE_OP(cumsum, 1, TG_SAVES_NOTHING);
+
+tg_tensor *tg_cumsum_at(const char *at, tg_tensor *x, int dim)
+{
+    if (!tg_usable(at, "cumsum", x))
+        return tg_error_tensor();
+    const int axis = tg_axis(&x->shape, dim);
+    if (axis < 0)
+        return tg_misuse(at, "cumsum", "dimension %d of %s", dim, TG_TEXT(x->shape));
+    return cumsum_from(at, x, axis, false);
 }

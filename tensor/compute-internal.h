@@ -87,6 +87,11 @@ void tg_along_rows(tg_row_kernel kernel, tg_rows rows, tg_row_operand out, int n
 void tg_topk_rows(tg_dtype dtype, int64_t rows, int64_t count, int64_t k, int64_t *place,
                   const void *x);
 
+/* place (rows, count) = where the elements of each row of x, contiguous, go in order: the smallest
+ * first, or the largest; NaN is larger than all, and equal ones keep their order. */
+void tg_sort_rows(const tg_tensor *x, int64_t rows, int64_t count, bool descending,
+                  int64_t *place);
+
 /* out (outer, inner) = sums of the rows of x. */
 void tg_sum_middle(tg_dtype dtype, tg_rows rows, void *out, const void *x);
 

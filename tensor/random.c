@@ -161,3 +161,30 @@ tg_tensor *tg_randn_at(const char *at, tg_dtype dtype, tg_shape shape)
     tg_fill_normal(t, 0, 1);
     return t;
 }
+
+tg_tensor *tg_randint_at(const char *at, int64_t low, int64_t high, tg_shape shape)
+{
+    if (low >= high)
+        return tg_misuse(at, "randint", "from %lld to below %lld: a number between them expected",
+                         (long long)low, (long long)high);
+    tg_tensor *t = tg_tensor_new(at, "randint", TG_I64, shape);
+    for (int64_t i = 0, count = tg_numel(t); i < count; i++)
+        ((int64_t *)t->data)[i] =
+            (int64_t)((uint64_t)low + tg_rng_below(&local, (uint64_t)high - (uint64_t)low));
+    return t;
+}
+
+/* Each place from the last on down takes one of the numbers that are left (Fisher and Yates). */
+tg_tensor *tg_randperm_at(const char *at, int64_t n)
+{
+    TG_FUNCTION("randperm");
+    tg_tensor *t = tg_arange_at(at, TG_I64, 0, (double)n, 1);
+    int64_t *number = t->data;
+    for (int64_t left = tg_is_error(t) ? 0 : n; left > 1; left--) {
+        const uint64_t other = tg_rng_below(&local, (uint64_t)left);
+        const int64_t last = number[left - 1];
+        number[left - 1] = number[other];
+        number[other] = last;
+    }
+    return t;
+}

@@ -38,7 +38,12 @@ void tg_fill_normal(tg_tensor *t, double mean, double std);
 /* New tensors of the step: uniform in [0, 1), and N(0, 1). */
 #define tg_rand(dtype, ...) tg_rand_at(TG_HERE, dtype, TG_SHAPE(__VA_ARGS__))
 #define tg_randn(dtype, ...) tg_randn_at(TG_HERE, dtype, TG_SHAPE(__VA_ARGS__))
+/* i64: numbers in [low, high), each as likely; and those in [0, n) in a random order, (n). */
+#define tg_randint(low, high, ...) tg_randint_at(TG_HERE, low, high, TG_SHAPE(__VA_ARGS__))
+#define tg_randperm(n) tg_randperm_at(TG_HERE, n)
 tg_tensor *tg_rand_at(const char *at, tg_dtype dtype, tg_shape shape);
 tg_tensor *tg_randn_at(const char *at, tg_dtype dtype, tg_shape shape);
+tg_tensor *tg_randint_at(const char *at, int64_t low, int64_t high, tg_shape shape);
+tg_tensor *tg_randperm_at(const char *at, int64_t n);
 
 #endif

@@ -136,11 +136,22 @@ typedef struct tg_array {
     tg_from_at(TG_HERE, dtype, TG_ARRAY(values), TG_SHAPE(__VA_ARGS__))
 /* Elements not set to anything. */
 #define tg_empty(dtype, ...) tg_empty_at(TG_HERE, dtype, TG_SHAPE(__VA_ARGS__))
+/* start, start + step, ... before end: (n). The step leads towards the end; of an i64 tensor, start
+ * and step are whole. */
+#define tg_arange(dtype, start, end, step) tg_arange_at(TG_HERE, dtype, start, end, step)
+/* (n, n), 1 on the diagonal, else 0. */
+#define tg_eye(dtype, n) tg_eye_at(TG_HERE, dtype, n)
+/* Of the dtype and shape of x. */
+#define tg_full_like(x, value) tg_full_like_at(TG_HERE, x, value)
+#define tg_zeros_like(x) tg_full_like_at(TG_HERE, x, 0)
 
 tg_tensor *tg_zeros_at(const char *at, tg_dtype dtype, tg_shape shape);
 tg_tensor *tg_full_at(const char *at, tg_dtype dtype, double value, tg_shape shape);
 tg_tensor *tg_from_at(const char *at, tg_dtype dtype, tg_array values, tg_shape shape);
 tg_tensor *tg_empty_at(const char *at, tg_dtype dtype, tg_shape shape);
+tg_tensor *tg_arange_at(const char *at, tg_dtype dtype, double start, double end, double step);
+tg_tensor *tg_eye_at(const char *at, tg_dtype dtype, int64_t n);
+tg_tensor *tg_full_like_at(const char *at, const tg_tensor *x, double value);
 
 /* ---- tensors of the caller ------------------------------------------------------------------- */
 

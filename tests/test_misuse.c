@@ -90,7 +90,9 @@ static bool is_right(const op_sample *s, int operand, fault f)
     static const char *const any_dtype[] = {
         "neg", "abs", "square", "cube", "relu", "add_scalar", "sub_scalar", "mul_scalar",
         "pow_scalar", "sum", "sum_dim", "sum_to", "view", "permute", "squeeze", "unsqueeze", "select", "narrow", "expand", "reshape",
-        "contiguous", "pad", "cat", "stack", "gather", "index_select", "topk", "argmax",
+        "contiguous", "pad", "cat", "stack", "gather", "index_select", "topk", "argmax", "sort",
+        "masked_fill", "cast", "tril", "triu", "cumsum", "logical_not", "floor_divide", "remainder",
+        "one_hot",
         "to_dense", NULL};
     const char *op = s->op;
     switch (f) {
@@ -181,7 +183,8 @@ static bool takes_any_shape(const tg_op *op)
 #include "tensor/elementwise.def"
 #undef UNARY
 #undef BINARY
-        "contiguous", "dropout", "to_dense", NULL};
+        "contiguous", "dropout", "to_dense", "cast", "sort", "floor_divide", "remainder", "one_hot",
+        NULL};
     return is_one_of(op->name, any);
 }
 
@@ -253,7 +256,8 @@ Test(misuse, indices__of_every_op_are_named)
         for (index_fault f = INDEX_NEGATIVE; f < INDEX_FAULTS; f++) {
             const op_sample *s = &op_samples[i];
             tg_tensor *x[OP_SAMPLE_OPERANDS];
-            if (strcmp(s->op, "where") == 0 && (f == INDEX_NEGATIVE || f == INDEX_TOO_LARGE))
+            if ((strcmp(s->op, "where") == 0 || strcmp(s->op, "masked_fill") == 0) &&
+                (f == INDEX_NEGATIVE || f == INDEX_TOO_LARGE))
                 continue; /* true as any other number but 0 */
             tg_step_begin();
             for (int operand = 0; operand < s->count; operand++)
@@ -454,5 +458,71 @@ Test(misuse, windows__that_do_not_fit_are_named)
     NAMED(tg_max_pool2d(zeros(TG_SHAPE(1, 1, 1, 3)), 2, .padding = 1, .dilation = 2));
     NAMED(tg_conv2d(x, w, zeros(TG_SHAPE(3)), .groups = 2));
     NAMED(tg_conv2d(x, zeros(TG_SHAPE(3, 2, 3, 3)), NULL, .groups = 2));
+    tg_step_end();
+}
+
+Test(misuse, made_tensors__that_cannot_be_are_named)
+{
+    const int64_t n = 0;
+    tg_set_misuse(TG_MISUSE_RETURN);
+    tg_step_begin();
+    NAMED(tg_arange(TG_F32, 0, 1, 0));
+    NAMED(tg_arange(TG_F32, 0, 1, -1));
+    NAMED(tg_arange(TG_F32, 0, INFINITY, 1));
+    NAMED(tg_arange(TG_F32, 0, NAN, 1));
+    NAMED(tg_arange(TG_I64, 0, 1, 0.5));
+    NAMED(tg_arange(TG_I64, 0.5, 3, 1));
+    NAMED(tg_eye(TG_F32, -1));
+    NAMED(tg_full_like(NULL, 1));
+    NAMED(tg_full_like(tg_zeros(TG_I64, 1), NAN));
+    NAMED(tg_randint(3, 3, 2));
+    NAMED(tg_randint(0, 3, -2));
+    NAMED(tg_randperm(-1));
+    tg_step_end();
+}
+
+Test(misuse, masks_and_places__that_do_not_fit_are_named)
+{
+    const int64_t n = 0;
+    tg_set_misuse(TG_MISUSE_RETURN);
+    tg_step_begin();
+    tg_tensor *x = zeros(TG_SHAPE(2, 3)), *index = tg_zeros(TG_I64, 2), *place;
+    NAMED(tg_tril(zeros(TG_SHAPE(3)), 0));
+    NAMED(tg_triu(NULL, 0));
+    NAMED(tg_masked_fill(NULL, index, 0));
+    NAMED(tg_masked_fill(x, x, 0));
+    NAMED(tg_one_hot(x, 3));
+    NAMED(tg_one_hot(index, 0));
+    NAMED(tg_one_hot(tg_full(TG_I64, 3, 2), 3));
+    NAMED(tg_one_hot(tg_full(TG_I64, -1, 2), 3));
+    NAMED(tg_cast(NULL, TG_F64));
+    NAMED(tg_cumsum(x, 2));
+    NAMED(tg_cumsum(NULL, 0));
+    NAMED(tg_sort(x, 2, false, &place));
+    NAMED(tg_sort(NULL, 0, false, &place));
+    NAMED(tg_logical_not(NULL));
+    NAMED(tg_logical_and(x, index));
+    NAMED(tg_floor_divide(x, x));
+    NAMED(tg_floor_divide(tg_zeros(TG_I64, 2), tg_zeros(TG_I64, 3)));
+    NAMED(tg_floor_divide(index, index));
+    NAMED(tg_remainder(index, index));
+    NAMED(tg_norm(x, false, 2));
+    NAMED(tg_std_dim(x, false, 2));
+    NAMED(tg_normalize(x, 2, 1));
+    NAMED(tg_multinomial(x, 1, true));
+    NAMED(tg_multinomial(tg_full(TG_F32, 1, 3), 4, false));
+    NAMED(tg_multinomial(tg_full(TG_F32, -1, 3), 1, true));
+    NAMED(tg_multinomial(tg_full(TG_F32, 1, 3), 0, true));
+    NAMED(tg_multinomial(tg_full(TG_I64, 1, 3), 1, true));
+    NAMED(tg_expand(NULL, 2));
+    const int64_t endless = INT64_C(1) << 50;
+    tg_tensor *long_one = tg_expand(tg_scalar(TG_I64, 1), endless);
+    NAMED(tg_one_hot(index, endless));
+    NAMED(tg_floor_divide(long_one, tg_scalar(TG_I64, 2)));
+    NAMED(tg_multinomial(tg_full(TG_F32, 1, 3), endless, true));
+    NAMED(tg_arange(TG_I64, 0, (double)endless, 1));
+    NAMED(tg_randperm(endless));
+    NAMED(tg_randint(0, 2, endless));
+    NAMED(tg_eye(TG_F32, INT64_C(1) << 25));
     tg_step_end();
 }

@@ -329,7 +329,8 @@ Test(op_shapes, misuse__of_products_is_named)
     tg_set_misuse(TG_MISUSE_RETURN);
     tg_tensor *x = COUNT(0, 2, 3), *w = COUNT(0, 4, 3), *single = tg_zeros(TG_F32, 3, 2);
     REFUSED(tg_matmul(x, w), "matmul: [2, 3] x [4, 3]");
-    REFUSED(tg_matmul(x, COUNT(0, 3)), "matmul: [2, 3] x [3]");
+    REFUSED(tg_matmul(x, COUNT(0, 2)), "matmul: [2, 3] x [2, 1]");
+    REFUSED(tg_matmul(x, tg_scalar(TG_F64, 1)), "matmul: [2, 3] x []");
     REFUSED(tg_matmul(x, single), "matmul: f64 x f32");
 #define LINEAR(w, b) "linear: [2, 3] with weight " w " and bias " b
     REFUSED(tg_linear(x, COUNT(0, 4, 2), NULL), LINEAR("[4, 2]", "NULL"));
@@ -427,7 +428,7 @@ Test(op_shapes, misuse__by_impossible_sizes_is_named)
     tg_tensor *none = tg_zeros(TG_I64, 0), *rows = COUNT(0, 0, 2), *one = COUNT(0, 1);
     const int64_t huge = INT64_C(1) << 40;
 #define IMPOSSIBLE(call) cr_expect(tg_is_error(call), "%s was accepted", #call)
-    IMPOSSIBLE(tg_expand(one, -1));
+    IMPOSSIBLE(tg_expand(one, -1, 1));
     IMPOSSIBLE(tg_expand(one, -2, 1));
     IMPOSSIBLE(tg_expand(one, huge, huge));
     IMPOSSIBLE(tg_scatter_rows(rows, none, -1));

@@ -32,6 +32,7 @@ static bool same(double a, double b)
     OF(expm1, exp(a) - 1)                                                                          \
     OF(log1p, log(1 + a))                                                                          \
     OF(softplus, log(1 + exp(a)))                                                                  \
+    OF(logsigmoid, log(1 / (1 + exp(-a))))                                                         \
     OF(silu, a * (1 + tanh(a / 2)) / 2)                                                            \
     OF(gelu, a * (1 + erf(a / sqrt(2))) / 2)                                                       \
     OF(pow, exp(b * log(a)))                                                                       \

@@ -44,7 +44,7 @@ typedef struct tg_block {
 } tg_block;
 
 typedef enum tg_comparison {
-    TG_EQ, TG_NE, TG_LT, TG_LE, TG_GT, TG_GE, TG_COMPARISONS
+    TG_EQ, TG_NE, TG_LT, TG_LE, TG_GT, TG_GE, TG_AND, TG_OR, TG_COMPARISONS
 } tg_comparison;
 
 /* c = start + a b: (m, n), (m, k), (k, n), all with strides in elements, c's and start's columns
@@ -215,6 +215,9 @@ typedef struct tg_kernels {
     /* i64: values by row of elementwise.def, NULL where it has none; a row kernel for sums. */
     const tg_map_kernel *integer;
     tg_row_kernel integer_sum;
+    /* {a, b}: a / b towards minus infinity, and a - b times that; no b may be 0. */
+    tg_map_kernel floor_divide, remainder;
+    tg_row_kernel cumsum[3], cumsum_from_end[3]; /* by tg_dtype: sums of x so far, and from the end */
     /* By tg_dtype: f32, f64, i64. NaN goes before all, of equal ones the first. [i64 out], of x: the
      * place of the largest element in its row, which is not empty. Places of the k first of `count`
      * elements, in order; and place (rows, k) of those of the first `rows` columns of x (count,

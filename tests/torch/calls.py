@@ -131,7 +131,7 @@ def clamp(input, min=None, max=None):
 
 
 def matmul(input, other):
-    need(len(input.shape) >= 2 and len(other.shape) >= 2, "operand of one dimension")
+    need(len(input.shape) >= 1 and len(other.shape) >= 1, "operand of no dimensions")
     return tg.matmul(input, other)
 
 
@@ -260,9 +260,20 @@ def cat(tensors, dim=0):
 
 
 def expand(input, *shape):
-    return tg.expand(input, tuple(input.shape[i - len(sizes(shape)) + len(input.shape)]
-                                  if size == -1 and i >= len(sizes(shape)) - len(input.shape)
-                                  else size for i, size in enumerate(sizes(shape))))
+    return tg.expand(input, sizes(shape))
+
+
+def masked_fill(input, mask, value):
+    need(is_number(value) and not isinstance(value, complex), "value that is a tensor")
+    need(input.dtype != I64 or float(value).is_integer(), "i64 and a fraction")
+    return tg.masked_fill(input, mask, value)
+
+
+def integers(name):
+    def call(input, other):
+        need(not is_number(input) and input.dtype == I64, "f32 or f64")
+        return two(name, input, other)
+    return call
 
 
 # ---- reductions, normalisation -------------------------------------------------------------------
@@ -279,13 +290,27 @@ def reduction(whole, name):
     return call
 
 
-def var(input, dim=None, unbiased=None, keepdim=False, correction=None):
-    if isinstance(dim, bool):
-        dim, unbiased = None, dim
-    need(unbiased is not False and correction in (None, 1), "correction")
+def spread(name):
+    def call(input, dim=None, unbiased=None, keepdim=False, correction=None):
+        if isinstance(dim, bool):
+            dim, unbiased = None, dim
+        need(unbiased is not False and correction in (None, 1), "correction")
+        need(len(input.shape) > 0, "all of no dimensions")
+        dims = (dim,) if is_number(dim) else tuple(dim or all_dims(input))
+        return getattr(tg, name)(input, keepdim, dims)
+    return call
+
+
+def norm(input, ord=2, dim=None, keepdim=False, dtype=None):
+    need(ord == 2 and dtype is None, "ord, dtype")
     need(len(input.shape) > 0, "all of no dimensions")
     dims = (dim,) if is_number(dim) else tuple(dim or all_dims(input))
-    return tg.var_dim(input, keepdim, dims)
+    return tg.norm(input, keepdim, dims)
+
+
+def normalize(input, p=2.0, dim=1, eps=1e-12, out=None):
+    need(p == 2 and is_number(dim) and out is None, "p, dim")
+    return tg.normalize(input, dim, eps)
 
 
 def over(name):
@@ -372,6 +397,7 @@ ELEMENTWISE = {
     **{name: unary(name) for name in ("abs", "neg", "square", "sqrt", "sign", "round", "floor",
                                       "ceil", "sin", "cos", "exp", "expm1", "log", "log1p",
                                       "sigmoid", "tanh")},
+    "nn.functional.logsigmoid": unary("logsigmoid"),
     **{name: binary(name) for name in ("mul", "pow", "minimum", "maximum", "clamp_min",
                                        "clamp_max")},
     "add": binary_alpha("add"), "sub": binary_alpha("sub"), "rsub": rsub, "div": div,
@@ -386,7 +412,14 @@ ELEMENTWISE = {
 # They move elements, or compare them: i64 is welcome too.
 ANY_DTYPE = {
     **{name: binary(name) for name in ("eq", "ne", "lt", "le", "gt", "ge")},
-    "where": where,
+    "logical_and": lambda input, other: tg.logical_and(input, other),
+    "logical_or": lambda input, other: tg.logical_or(input, other),
+    "logical_not": unary("logical_not"),
+    "where": where, "masked_fill": masked_fill,
+    "tril": lambda input, diagonal=0: tg.tril(input, diagonal),
+    "triu": lambda input, diagonal=0: tg.triu(input, diagonal),
+    "cumsum": over("cumsum"),
+    "sort": lambda input, dim=-1, descending=False, stable=False: tg.sort(input, dim, descending),
     "gather": gather,
     "index_select": lambda input, dim, index: tg.index_select(input, dim, index),
     "view": lambda input, *shape: tg.view(input, sizes(shape)),
@@ -417,11 +450,14 @@ OTHERS = {
     "nn.functional.conv2d": conv2d, "nn.functional.max_pool2d": max_pool2d,
     "nn.functional.unfold": unfold, "nn.functional.fold": fold,
     "nn.functional.embedding": embedding, "nn.functional.embedding_bag": embedding_bag,
+    "floor_divide": integers("floor_divide"), "remainder": integers("remainder"),
     "scatter_add": lambda input, dim, index, src: tg.scatter_add(input, dim, index, src),
     "sum_to_size": lambda input, *shape: tg.sum_to(input, sizes(shape)),
     "sum": reduction("sum", "sum_dim"), "mean": reduction("mean", "mean_dim"),
     "amax": reduction(None, "max_dim"), "amin": reduction(None, "min_dim"),
-    "logsumexp": reduction(None, "logsumexp"), "var": var,
+    "logsumexp": reduction(None, "logsumexp"),
+    "var": spread("var_dim"), "std": spread("std_dim"), "linalg.vector_norm": norm,
+    "nn.functional.normalize": normalize,
     "softmax": over("softmax"), "log_softmax": over("log_softmax"),
     "nn.functional._scaled_dot_product_attention": attention,
     "nn.functional.layer_norm": layer_norm, "nn.functional.dropout": dropout,
@@ -435,10 +471,10 @@ OTHERS = {
 INTEGER = ANY_DTYPE.keys() | {
     "abs", "neg", "square", "add", "sub", "rsub", "mul", "__radd__", "__rsub__", "__rmul__",
     "minimum", "maximum", "max.binary", "min.binary", "clamp_min", "clamp_max",
-    "nn.functional.relu", "sum"}
+    "nn.functional.relu", "sum", "floor_divide", "remainder"}
 
 CALLS = {**ELEMENTWISE, **ANY_DTYPE, **OTHERS}
-WITH_INDEX = {"where", "gather", "index_select", "nn.functional.embedding",
+WITH_INDEX = {"where", "masked_fill", "gather", "index_select", "nn.functional.embedding",
               "nn.functional.embedding_bag", "scatter_add", "nn.functional.cross_entropy"}
 
 FIRST_RESULT = {"nn.functional._scaled_dot_product_attention"}  # is what ours gives
@@ -448,5 +484,7 @@ NOT_IN_PYTORCH = {
     "sparse_mm": "sparse operands; see programs.py", "sampled_mm": "sparse operands",
     "fold": "unfold's gradient; see programs.py",
     "scatter_rows": "embedding's gradient", "to_dense": "row-sparse gradients",
+    "cast": "another dtype; tests/test_integers.c", "one_hot": "of indices; tests/test_integers.c",
+    "multinomial": "random",
     "bpr_loss": "sub and softplus", "add_scaled": "in place",
 }

@@ -28,14 +28,14 @@ from programs import Difference, Finished, Refused
 
 PLAIN_UNARY = ("neg", "abs", "square", "cube", "sqrt", "sign", "round", "floor", "ceil", "sin",
                "cos", "exp", "expm1", "log", "log1p", "relu", "sigmoid", "tanh", "softplus",
-               "silu", "gelu")
+               "logsigmoid", "silu", "gelu")
 EXACT_UNARY = ("neg", "abs", "square", "sign", "round", "floor", "ceil", "relu")
 PLAIN_BINARY = ("add", "sub", "mul", "div", "pow", "minimum", "maximum", "clamp_min", "clamp_max",
                 "squared_error", "logit_cross_entropy")
 EXACT_BINARY = ("add", "sub", "mul", "minimum", "maximum", "clamp_min", "clamp_max")
 SCALARS = ("add_scalar", "sub_scalar", "mul_scalar", "div_scalar", "clamp_min_scalar",
            "clamp_max_scalar", "leaky_relu_scalar", "pow_scalar", "huber_scalar")
-COMPARISONS = ("eq", "ne", "lt", "le", "gt", "ge")
+COMPARISONS = ("eq", "ne", "lt", "le", "gt", "ge", "logical_and", "logical_or")
 REDUCTIONS = ("sum_dim", "mean_dim", "max_dim", "min_dim", "var_dim", "logsumexp")
 EXACT_REDUCTIONS = ("sum_dim", "max_dim", "min_dim")
 LARGEST = 200  # elements
@@ -179,6 +179,15 @@ class Generator:
     def comparison(self):
         a = self.any()
         return f"F.{self.random.choice(COMPARISONS)}({a}, {self.partner(a)})"
+
+    def masked(self):
+        if self.chance(0.5):
+            x = self.any(lambda t: t.dim() >= 2)
+            op = self.random.choice(("tril", "triu"))
+            return f"F.{op}({x}, {self.random.randint(-3, 3)})"
+        a = self.any()
+        mask = self.emit(f"F.{self.random.choice(COMPARISONS)}({a}, {self.partner(a)})")
+        return f"F.masked_fill({a}, {mask[0]}, {self.value()!r})" if mask else None
 
     def where(self):
         a = self.any()
@@ -345,12 +354,14 @@ class Generator:
         n = self.tensor(x).shape[-1]
         if self.chance(0.3) and n > 0:
             return f"F.layer_norm({x}, {self.leaf((n,))}, {self.leaf((n,))}, 0.1)"
-        op = self.random.choice(("softmax", "log_softmax"))
+        op = self.random.choice(("softmax", "log_softmax", "cumsum"))
         return f"F.{op}({x}, {self.dim(self.tensor(x))})"
 
     def decision(self):
         x = self.any(lambda t: t.dim() > 0 and t.numel() > 0)
         t = self.tensor(x)
+        if self.chance(0.3):
+            return f"F.sort({x}, {self.dim(t)}, {self.chance(0.5)})[0]"
         if self.chance(0.5):
             return f"F.argmax({x}, {self.dim(t)}, {self.chance(0.5)})"
         return f"F.topk({x}, {self.random.randint(0, t.shape[-1])})[0]"
@@ -456,7 +467,7 @@ class Generator:
 
     # ---- the whole ----
 
-    OPS = ((unary, 10), (binary, 14), (scalar, 5), (clamp, 1), (comparison, 1), (where, 3),
+    OPS = ((unary, 10), (binary, 14), (scalar, 5), (clamp, 1), (comparison, 1), (where, 3), (masked, 3),
            (view, 5), (moved, 8), (part, 6), (expand, 3), (join, 4), (pad, 2), (reduction, 6),
            (sum_to, 2), (gather, 4), (decision, 3), (dropout, 1), (embedding, 4), (rows_sum, 2),
            (image, 4))

@@ -74,6 +74,9 @@ DIFFERENCES = (
      "PyTorch multiplies by the reciprocal"),
     ("topk", lambda f: f.dtype == "i64" and f.what.startswith("[1]"),
      "equal elements: the first ones here, any in PyTorch"),
+    ("sort", lambda f: f.layout == "expanded", "equal elements keep their order here"),
+    ("std", lambda f: f.part == "d2" and f.layout == "expanded",
+     "of equal elements the second derivative is NaN in PyTorch"),
     ("cat", has_shape((0,)), "an empty vector fits every shape in PyTorch"),
 )
 
@@ -244,7 +247,7 @@ def check_operands(name, arguments):
     if any(t.dim() > tg.MAX_DIMS for t in tensors_of(arguments)):
         raise NotExpressible(f"more than {tg.MAX_DIMS} dimensions")
     kinds = {t.dtype for t in tensors_of(arguments)}
-    for kind in kinds - set(tg.DTYPES) - ({torch.bool} if name == "where" else set()):
+    for kind in kinds - set(tg.DTYPES) - ({torch.bool} if name in ("where", "masked_fill") else set()):
         raise NotExpressible(f"{str(kind)[6:]} operand")
     integers = {torch.int64, torch.bool} if name in calls.WITH_INDEX else set()
     if len(kinds - integers) > 1:

@@ -127,16 +127,24 @@ TORCH = {
     **{name: getattr(torch, name) for name in (
         "add", "sub", "mul", "div", "pow", "minimum", "maximum", "neg", "abs", "square", "sqrt",
         "sign", "round", "floor", "ceil", "sin", "cos", "exp", "expm1", "log", "log1p", "relu",
-        "sigmoid", "tanh", "clamp_min", "clamp_max", "clamp", "matmul",
+        "sigmoid", "tanh", "tril", "triu", "cumsum", "clamp_min", "clamp_max", "clamp", "matmul",
         "gather", "scatter_add", "index_select", "reshape", "transpose", "permute", "t", "squeeze",
         "unsqueeze", "select", "narrow", "sum", "mean", "softmax", "log_softmax")},
     "cube": lambda a: a ** 3,
     **{name + "_scalar": getattr(torch, name) for name in (
         "add", "sub", "mul", "div", "pow", "clamp_min", "clamp_max")},
     **{name: lambda a, b, compare=getattr(torch, name): compare(a, b).long()
-       for name in ("eq", "ne", "lt", "le", "gt", "ge")},
+       for name in ("eq", "ne", "lt", "le", "gt", "ge", "logical_and", "logical_or")},
+    "logical_not": lambda x: torch.logical_not(x).long(),
+    "std_dim": lambda x, keepdim, dims: torch.std(x, dims, True, keepdim),
+    "norm": lambda x, keepdim, dims: torch.linalg.vector_norm(x, 2, dims, keepdim),
+    "normalize": lambda x, dim, eps: functional.normalize(x, 2, dim, eps),
+    "masked_fill": lambda x, mask, value: x.masked_fill(mask != 0, value),
+    "cast": lambda x, dtype: x.to(list(DTYPES.values())[dtype]),
+    "sort": lambda x, dim, descending: list(torch.sort(x, dim=dim, descending=descending,
+                                                       stable=True)),
     **{name: getattr(functional, name) for name in (
-        "silu", "gelu", "linear", "mse_loss", "l1_loss", "cross_entropy")},
+        "logsigmoid", "silu", "gelu", "linear", "mse_loss", "l1_loss", "cross_entropy")},
     "softplus": lambda x: functional.softplus(x, 1, 40),  # linear beyond, not from 20 on
     "leaky_relu_scalar": functional.leaky_relu,
     "squared_error": lambda a, b: functional.mse_loss(*torch.broadcast_tensors(a, b),
@@ -338,7 +346,7 @@ GRADIENTS = {"backward", "grad"}
 ANY_ZERO = {"relu", "pow_scalar", "maximum", "minimum", "clamp_min", "clamp_max", "max_dim",
             "min_dim", "gelu", "sum", "mean", "sum_dim", "mean_dim", "sum_to", "matmul", "linear",
             "conv2d", "fold", "scatter_add", "rows_sum", "embedding_bag", "sparse_mm", "sampled_mm",
-            "var_dim", "layer_norm", "grad", "grad_of", "mse_loss", "l1_loss", "huber_loss",
+            "var_dim", "layer_norm", "cumsum", "grad", "grad_of", "mse_loss", "l1_loss", "huber_loss",
             "bce_with_logits_loss", "cross_entropy", "bpr_loss", "softmax"}
 # By how much an error may exceed eps times magnitude:
 CONDITION = {"layer_norm": 1e3, "var_dim": 1e2, "matmul": 1e2, "linear": 1e2, "conv2d": 1e2,

@@ -272,6 +272,11 @@ def topk(x, k):
     return [_function("topk")(x, k, index), _wrap(index[0])]
 
 
+def sort(x, dim, descending):
+    index = (ctypes.c_void_p * 1)()
+    return [_function("sort")(x, dim, descending, index), _wrap(index[0])]
+
+
 def grad(output, inputs, grad_output=None, create_graph=False):
     """The gradient of the output with respect to each input, None where there is none."""
     dx = (ctypes.c_void_p * len(inputs))()
