@@ -4,7 +4,7 @@
 #include "tensor/compute-internal.h"
 #include "tensor/parallel.h"
 
-enum { DIGITS = 8, VALUES = 256, FEW = 24, PARALLEL = 512 };
+enum { DIGITS = 8, VALUES = 256, FEW = 48, PARALLEL = 512 };
 
 typedef struct entry {
     uint64_t key;
