@@ -206,7 +206,7 @@ LOSS(bpr_loss, softplus)(const char *at, tg_tensor *positive, tg_tensor *negativ
 /* ---- cross_entropy: logits (n, classes), i64 (n) -> () --------------------------------------- */
 
 typedef struct cross_entropy_attr {
-    double *log_sum; /* (n): logsumexp of each row, from forward for the fused gradient */
+    tg_tensor *sums; /* (n, 2): of each row TG_ALONG_LOG_SUMS, from forward for the fused gradient */
 } cross_entropy_attr;
 
 static tg_tensor *cross_entropy_forward(const tg_node *n)
@@ -224,16 +224,18 @@ static tg_tensor *cross_entropy_forward(const tg_node *n)
     target = tg_contiguous_at(n->at, n->in[1]);
     if (tg_is_error(x) || tg_is_error(target))
         return tg_error_tensor();
-    double *log_sum = ((const cross_entropy_attr *)n->attr)->log_sum, sum = 0;
-    tg_along_rows(tg_kernels_of(x->dtype)->rows[TG_ALONG_LONG_LOGSUMEXP], rows,
-                  (tg_row_operand){log_sum, 8, 1, 8}, 1,
+    const tg_tensor *sums = ((const cross_entropy_attr *)n->attr)->sums;
+    double sum = 0;
+    tg_along_rows(tg_kernels_of(x->dtype)->rows[TG_ALONG_LOG_SUMS], rows,
+                  (tg_row_operand){sums->data, 2 * size, 2, size}, 1,
                   &(tg_row_operand){x->data, rows.count * size, rows.count, size});
     for (int64_t i = 0; i < rows.outer; i++) {
         const int64_t k = ((const int64_t *)target->data)[i];
         if (k < 0 || k >= rows.count)
             return tg_reject(n, "index %lld of dimension 1 of %s", (long long)k,
                              TG_TEXT(x->shape));
-        sum += log_sum[i] - tg_element(x, i * rows.count + k);
+        sum += tg_element(sums, 2 * i + 1) -
+               (tg_element(x, i * rows.count + k) - tg_element(sums, 2 * i));
     }
     return tg_full_at(n->at, x->dtype, sum / (double)rows.outer, (tg_shape){.ndim = 0});
 }
@@ -260,7 +262,8 @@ static void cross_entropy_fused(const tg_node *n, tg_tensor *g, tg_tensor **dx)
     const int64_t row = rows.count * size;
     const tg_row_operand in[] = {
         {x->data, row, rows.count, size}, {target->data, 8, 1, 8},
-        {((const cross_entropy_attr *)n->attr)->log_sum, 8, 1, 8}, {share->data, 0, 1, size}};
+        {((const cross_entropy_attr *)n->attr)->sums->data, 2 * size, 2, size},
+        {share->data, 0, 1, size}};
     tg_along_rows(tg_kernels_of(x->dtype)->rows[TG_ALONG_CROSS_ENTROPY_GRADIENT], rows,
                   (tg_row_operand){dx[0]->data, row, rows.count, size}, 4, in);
 }
@@ -271,10 +274,10 @@ tg_tensor *tg_cross_entropy_at(const char *at, tg_tensor *x, tg_tensor *target)
 {
     if (!tg_usable(at, "cross_entropy", x) || !tg_usable(at, "cross_entropy", target))
         return tg_error_tensor();
-    const tg_tensor *log_sum = tg_tensor_new(at, "cross_entropy", TG_F64, target->shape);
-    if (tg_is_error(log_sum))
+    tg_tensor *sums = tg_tensor_new(at, "cross_entropy", x->dtype, TG_SHAPE(tg_numel(target), 2));
+    if (tg_is_error(sums))
         return tg_error_tensor();
-    const cross_entropy_attr attr = {log_sum->data};
+    const cross_entropy_attr attr = {sums};
     tg_tensor *in[] = {x, target};
     return tg_apply(at, &tg_op_cross_entropy, 2, in, &attr, sizeof attr);
 }

@@ -329,10 +329,11 @@ tg_tensor *tg_sum_to_at(const char *at, tg_tensor *x, tg_shape shape);
 #define tg_one_hot(index, classes) tg_one_hot_at(TG_HERE, index, classes)
 /* The place of the largest along dim, i64; the first of equal ones, NaN before all. */
 #define tg_argmax(x, dim, keepdim) tg_argmax_at(TG_HERE, x, dim, keepdim)
-/* The k largest of the last dimension in falling order, (..., n) -> (..., k), and their places. */
+/* The k largest of the last dimension in falling order, (..., n) -> (..., k), and their places,
+ * unless index is NULL. */
 #define tg_topk(x, k, index) tg_topk_at(TG_HERE, x, k, index)
-/* The elements along dim in order, rising or descending, and their places. NaN is larger than all;
- * equal ones keep their order (torch.sort(stable=True)). */
+/* The elements along dim in order, rising or descending, and their places, unless index is NULL. NaN
+ * is larger than all; equal ones keep their order (torch.sort(stable=True)). */
 #define tg_sort(x, dim, descending, index) tg_sort_at(TG_HERE, x, dim, descending, index)
 /* Random places, from this thread's generator, each in proportion to its weight: (k) or (m, k) ->
  * (n) or (m, n) i64. Without replacement all of a row differ. Weights need not add up to 1. */

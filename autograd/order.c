@@ -62,6 +62,8 @@ const tg_op tg_op_topk = {.name = "topk", .arity = 1, .forward = topk_forward};
 tg_tensor *tg_topk_at(const char *at, tg_tensor *x, int64_t k, tg_tensor **index)
 {
     TG_FUNCTION("topk");
+    tg_tensor *unused;
+    index = index ? index : &unused;
     *index = tg_apply(at, &tg_op_topk, 1, &x, &k, sizeof k);
     return tg_gather_at(at, x, -1, *index);
 }
@@ -85,6 +87,8 @@ const tg_op tg_op_sort = {.name = "sort", .arity = 1, .forward = sort_forward};
 tg_tensor *tg_sort_at(const char *at, tg_tensor *x, int dim, bool descending, tg_tensor **index)
 {
     TG_FUNCTION("sort");
+    tg_tensor *unused;
+    index = index ? index : &unused;
     if (!tg_usable(at, "sort", x))
         return *index = tg_error_tensor();
     const int axis = tg_axis(&x->shape, dim), last = x->shape.ndim > 0 ? x->shape.ndim - 1 : 0;

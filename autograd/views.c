@@ -368,8 +368,8 @@ tg_tensor *tg_expand_at(const char *at, tg_tensor *x, tg_shape shape)
     if (!tg_usable(at, "expand", x))
         return tg_error_tensor();
     const int shift = shape.ndim - x->shape.ndim;
-    for (int d = shift < 0 ? 0 : shift; d < shape.ndim; d++) /* a new one has no size to keep */
-        if (shape.size[d] == -1)
+    for (int d = shift < 0 ? 0 : shift; d < shape.ndim && d < TG_MAX_DIMS; d++)
+        if (shape.size[d] == -1) /* a new one has no size to keep */
             shape.size[d] = x->shape.size[d - shift];
     return tg_apply(at, &tg_op_expand, 1, &x, &shape, sizeof shape);
 }

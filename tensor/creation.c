@@ -14,10 +14,12 @@ tg_tensor *tg_arange_at(const char *at, tg_dtype dtype, double start, double end
 {
     const double count = ceil((end - start) / step);
     if (!(count >= 0 && count < (double)TG_MAX_ELEMENTS))
-        return tg_misuse(at, "arange", "from %g to %g by %g: a step towards the end expected", start,
-                         end, step);
-    if (dtype == TG_I64 && (start != floor(start) || step != floor(step)))
-        return tg_misuse(at, "arange", "i64 from %g by %g: whole numbers expected", start, step);
+        return tg_misuse(at, "arange", "from %g to %g by %g: a step towards the end, and at most 2^60 "
+                         "elements, expected", start, end, step);
+    const bool is_exact = fabs(start) <= 0x1p53 && fabs(end) <= 0x1p53;
+    if (dtype == TG_I64 && (start != floor(start) || step != floor(step) || !is_exact))
+        return tg_misuse(at, "arange", "i64 from %g to %g by %g: whole numbers up to 2^53 expected",
+                         start, end, step);
     tg_tensor *t = tg_tensor_new(at, "arange", dtype, TG_SHAPE((int64_t)count));
     for (int64_t i = 0; !tg_is_error(t) && i < (int64_t)count; i++)
         tg_element_set(t, i, start + (double)i * step);

@@ -137,7 +137,7 @@ typedef struct tg_array {
 /* Elements not set to anything. */
 #define tg_empty(dtype, ...) tg_empty_at(TG_HERE, dtype, TG_SHAPE(__VA_ARGS__))
 /* start, start + step, ... before end: (n). The step leads towards the end; of an i64 tensor, start
- * and step are whole. */
+ * and step are whole, and all up to 2^53. */
 #define tg_arange(dtype, start, end, step) tg_arange_at(TG_HERE, dtype, start, end, step)
 /* (n, n), 1 on the diagonal, else 0. */
 #define tg_eye(dtype, n) tg_eye_at(TG_HERE, dtype, n)

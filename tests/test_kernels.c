@@ -569,13 +569,12 @@ Test(kernels, maps__work_in_place)
 
 /* ---- rows and dropout ------------------------------------------------------------------------ */
 
-/* Rows for a kernel: x, g and w (count, width) of that row stride, and one element for each row;
- * four, TG_ROW_LANES apart, in row_out. */
+/* Rows for a kernel: x, g and w (count, width) of that row stride, and one element for each row; of
+ * log_sums two, a row apart, and in row_out up to four, TG_ROW_LANES apart. */
 typedef struct row_run {
     int count, width, row;
-    array x, g, w, out, row_y, row_g, row_out;
+    array x, g, w, out, row_y, row_g, log_sums, row_out;
     int64_t target[TG_ROW_COLUMNS];
-    double log_sum[TG_ROW_COLUMNS], long_out[TG_ROW_COLUMNS];
 } row_run;
 
 static row_run row_run_new(int type, int count, int width, int row, tg_rng *rng)
@@ -589,7 +588,8 @@ static row_run row_run_new(int type, int count, int width, int row, tg_rng *rng)
     r.out = array_new(type, count * row);
     r.row_y = array_new(type, width);
     r.row_g = array_random(type, width, rng, -1, 1);
-    r.row_out = array_new(type, 4 * TG_ROW_LANES);
+    r.log_sums = array_new(type, 2 * row + width);
+    r.row_out = array_new(type, 4 * TG_ROW_LANES + 2 * row);
     for (int l = 0; l < width; l++) {
         long double exps = 0;
         put(&r.row_y, l, -INFINITY);
@@ -597,7 +597,8 @@ static row_run row_run_new(int type, int count, int width, int row, tg_rng *rng)
             put(&r.row_y, l, fmax(get(&r.row_y, l), get(&r.x, i * row + l)));
             exps += expl(get(&r.x, i * row + l));
         }
-        r.log_sum[l] = (double)logl(exps);
+        put(&r.log_sums, l, get(&r.row_y, l));
+        put(&r.log_sums, l + row, (double)(logl(exps) - get(&r.row_y, l)));
         r.target[l] = count ? (int64_t)tg_rng_below(rng, (uint64_t)count) : 0;
     }
     return r;
@@ -606,7 +607,7 @@ static row_run row_run_new(int type, int count, int width, int row, tg_rng *rng)
 static void row_run_free(row_run *r)
 {
     free(r->x.data), free(r->g.data), free(r->w.data), free(r->out.data), free(r->row_y.data);
-    free(r->row_g.data), free(r->row_out.data);
+    free(r->row_g.data), free(r->log_sums.data), free(r->row_out.data);
 }
 
 static bool is_of_norm(tg_along op)
@@ -617,7 +618,15 @@ static bool is_of_norm(tg_along op)
 static bool gives_one(tg_along op)
 {
     return is_of_norm(op) || op == TG_ALONG_SUM || op == TG_ALONG_MAX || op == TG_ALONG_MIN ||
-           op == TG_ALONG_LOGSUMEXP || op == TG_ALONG_LONG_LOGSUMEXP;
+           op == TG_ALONG_LOGSUMEXP || op == TG_ALONG_LOG_SUMS;
+}
+
+/* How many elements a kernel makes of a row. */
+static int results_of(tg_along op, int count)
+{
+    if (is_of_norm(op))
+        return count % 3 ? 4 : 2;
+    return op == TG_ALONG_LOG_SUMS ? 2 : gives_one(op) ? 1 : count;
 }
 
 static void run_row_kernel(const tg_type_kernels *k, tg_along op, row_run *r)
@@ -635,12 +644,10 @@ static void run_row_kernel(const tg_type_kernels *k, tg_along op, row_run *r)
         in[1] = r->row_g.data;
     if (op == TG_ALONG_CROSS_ENTROPY_GRADIENT) {
         in[1] = r->target;
-        in[2] = r->log_sum;
+        in[2] = r->log_sums.data;
     }
     k->rows[op](r->count, r->width, r->row,
-                op == TG_ALONG_LONG_LOGSUMEXP ? r->long_out
-                : gives_one(op)               ? r->row_out.data
-                                              : r->out.data, in);
+                gives_one(op) ? r->row_out.data : r->out.data, in);
 }
 
 /* Element i of what is made of row l. */
@@ -667,8 +674,8 @@ static long double row_expected(tg_along op, const row_run *r, int l, int i)
     case TG_ALONG_SOFTMAX_GRADIENT: return x * (g - dot); /* x stands for y */
     case TG_ALONG_LOG_SOFTMAX: return x - logl(exps);
     case TG_ALONG_LOG_SOFTMAX_GRADIENT: return g - expl(x) * sum;
-    case TG_ALONG_LOGSUMEXP:
-    case TG_ALONG_LONG_LOGSUMEXP: return logl(exps);
+    case TG_ALONG_LOGSUMEXP: return logl(exps);
+    case TG_ALONG_LOG_SUMS: return i ? logl(exps) - most : most;
     case TG_ALONG_LOGSUMEXP_GRADIENT: return row_g * expl(x) / exps;
     default: return get(&r->row_g, 0) * (expl(x) / exps - (i == r->target[l]));
     }
@@ -707,10 +714,9 @@ Test(kernels, rows__agree_with_their_formulas)
             row_run r = row_run_new(type, count, width, width + (width > 1) * (way % 3), &rng);
             run_row_kernel(set->type[type], op, &r);
             for (int l = 0; l < width; l++)
-                for (int i = 0; i < (is_of_norm(op) ? count % 3 ? 4 : 2 : gives_one(op) ? 1 : count); i++) {
-                    const double y = is_of_norm(op)   ? get(&r.row_out, i * TG_ROW_LANES + l)
-                                     : op == TG_ALONG_LONG_LOGSUMEXP ? r.long_out[l]
-                                     : gives_one(op) ? get(&r.row_out, l)
+                for (int i = 0; i < results_of(op, count); i++) {
+                    const double y = is_of_norm(op)  ? get(&r.row_out, i * TG_ROW_LANES + l)
+                                     : gives_one(op) ? get(&r.row_out, i * r.row + l)
                                                      : get(&r.out, i * r.row + l);
                     const long double e = is_of_norm(op) ? norm_expected(&r, l, i)
                                                          : row_expected(op, &r, l, i);

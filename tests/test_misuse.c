@@ -472,6 +472,7 @@ Test(misuse, made_tensors__that_cannot_be_are_named)
     NAMED(tg_arange(TG_F32, 0, NAN, 1));
     NAMED(tg_arange(TG_I64, 0, 1, 0.5));
     NAMED(tg_arange(TG_I64, 0.5, 3, 1));
+    NAMED(tg_arange(TG_I64, -9.3e18, 9.3e18, 1e18));
     NAMED(tg_eye(TG_F32, -1));
     NAMED(tg_full_like(NULL, 1));
     NAMED(tg_full_like(tg_zeros(TG_I64, 1), NAN));
@@ -515,6 +516,7 @@ Test(misuse, masks_and_places__that_do_not_fit_are_named)
     NAMED(tg_multinomial(tg_full(TG_F32, 1, 3), 0, true));
     NAMED(tg_multinomial(tg_full(TG_I64, 1, 3), 1, true));
     NAMED(tg_expand(NULL, 2));
+    NAMED(tg_expand(x, -1, -1, -1, -1, -1, -1, -1, -1, -1));
     const int64_t endless = INT64_C(1) << 50;
     tg_tensor *long_one = tg_expand(tg_scalar(TG_I64, 1), endless);
     NAMED(tg_one_hot(index, endless));

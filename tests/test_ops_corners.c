@@ -628,3 +628,20 @@ Test(op_corners, attention__in_blocks)
         cr_expect_lt(most, 1e-10, "%g", most);
     }
 }
+
+/* Whatever is added to all logits of a row. */
+Test(op_corners, cross_entropy__does_not_depend_on_the_size_of_logits)
+{
+    static const double shift[] = {0, 1e8, -1e12, 1e17, -1e300};
+    tg_set_misuse(TG_MISUSE_RETURN);
+    tg_step_begin();
+    for (size_t i = 0; i < sizeof shift / sizeof *shift; i++) {
+        tg_tensor *x = tg_requires_grad(tg_full(TG_F64, shift[i], 1, 3));
+        tg_tensor *loss = tg_cross_entropy(x, tg_zeros(TG_I64, 1));
+        tg_backward(loss);
+        cr_expect_float_eq(tg_item(loss), log(3), 1e-15, "%g: %g", shift[i], tg_item(loss));
+        for (int k = 0; k < 3; k++)
+            cr_expect_float_eq(tg_get(x->grad, 0, k), 1. / 3 - (k == 0), 1e-15, "%g", shift[i]);
+    }
+    tg_step_end();
+}

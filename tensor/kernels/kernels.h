@@ -151,8 +151,9 @@ typedef enum tg_along {
     TG_ALONG_LOG_SOFTMAX_GRADIENT,    /* of y, g */
     TG_ALONG_LOGSUMEXP,               /* [out], of x */
     TG_ALONG_LOGSUMEXP_GRADIENT,      /* of x, [g] */
-    TG_ALONG_LONG_LOGSUMEXP,          /* [double out], of x */
-    TG_ALONG_CROSS_ENTROPY_GRADIENT,  /* of x, [i64 target], [that], one number g for all */
+    TG_ALONG_LOG_SUMS,                /* two for each row: the largest element of x, and the log of
+                                       * the sum of exp(x - largest) */
+    TG_ALONG_CROSS_ENTROPY_GRADIENT,  /* of x, [i64 target], those two, one number g for all */
     /* (4, TG_ROW_LANES), for up to TG_ROW_LANES rows; u and z as in tg_norm */
     TG_ALONG_NORM_MOMENTS,            /* mean and root, of x and the double eps; and mean(u) and
                                        * mean(u z), of g and weight, where g is not NULL */

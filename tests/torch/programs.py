@@ -355,9 +355,11 @@ CONDITION = {"layer_norm": 1e3, "var_dim": 1e2, "matmul": 1e2, "linear": 1e2, "c
 POLES = {"sqrt", "log", "log1p", "div", "div_scalar", "pow", "pow_scalar", "max_dim", "min_dim"}
 # Their rules read, or may read, operands that PyTorch's do not: a change in place is misuse sooner.
 # The second derivative of bce_with_logits_loss reads the logits, PyTorch's their sigmoid.
-# Of minimum and maximum PyTorch keeps a mask, of a sparse matrix a copy of the values.
+# Of minimum, maximum and clamps PyTorch keeps a mask, of a sparse matrix a copy of the values. The
+# second derivative of a sine or cosine reads its value here, its operand in PyTorch.
 READ_MORE = {"relu", "div", "layer_norm", "l1_loss", "bpr_loss", "cross_entropy", "sparse_mm",
-             "sampled_mm", "minimum's gradient", "maximum's gradient",
+             "sampled_mm", "minimum's gradient", "maximum's gradient", "clamp_min's gradient",
+             "clamp_max's gradient", "sin's gradient", "cos's gradient",
              "logit_cross_entropy's gradient"}
 NAME = re.compile(r"\bt\d+\b")
 
