@@ -283,7 +283,7 @@ void tg_add_scaled_at(const char *at, tg_tensor *t, double factor, tg_tensor *x)
 #define tg_var_dim(x, keepdim, ...) tg_var_dim_at(TG_HERE, x, keepdim, TG_SHAPE(__VA_ARGS__))
 /* log of the sum of exp(x), without overflow */
 #define tg_logsumexp(x, keepdim, ...) tg_logsumexp_at(TG_HERE, x, keepdim, TG_SHAPE(__VA_ARGS__))
-/* sqrt of tg_var_dim; derivative 0 where all are equal */
+/* sqrt of tg_var_dim, in whose dtype it must fit; derivative 0 where that is 0 */
 #define tg_std_dim(x, keepdim, ...) tg_std_dim_at(TG_HERE, x, keepdim, TG_SHAPE(__VA_ARGS__))
 /* sqrt of the sum of x^2; derivative 0 at 0 */
 #define tg_norm(x, keepdim, ...) tg_norm_at(TG_HERE, x, keepdim, TG_SHAPE(__VA_ARGS__))
@@ -387,7 +387,7 @@ tg_tensor *tg_dropout_at(const char *at, tg_tensor *x, double p, bool training);
 /* softmax(q k^T / sqrt(d) + mask) v, with dropout of the weights: (..., t, d), (..., s, d),
  * (..., s, e) -> (..., t, e), the ... broadcast. The mask ~ (..., t, s), or NULL: of an i64 one only
  * keys where it is not 0 take part, any other is added. is_causal: key j for query i only if j <= i;
- * there is no mask then. Queries for which no key takes part give NaN. */
+ * there is no mask then. Queries for which no key takes part give NaN, or 0 where s is 0. */
 #define tg_scaled_dot_product_attention(q, k, v, mask, dropout_p, is_causal)                       \
     tg_scaled_dot_product_attention_at(TG_HERE, q, k, v, mask, dropout_p, is_causal)
 tg_tensor *tg_scaled_dot_product_attention_at(const char *at, tg_tensor *q, tg_tensor *k,

@@ -467,7 +467,8 @@ class Generator:
 
     # ---- the whole ----
 
-    OPS = ((unary, 10), (binary, 14), (scalar, 5), (clamp, 1), (comparison, 1), (where, 3), (masked, 3),
+    OPS = ((unary, 10), (binary, 14), (scalar, 5), (clamp, 1), (comparison, 1), (where, 3),
+           (masked, 3),
            (view, 5), (moved, 8), (part, 6), (expand, 3), (join, 4), (pad, 2), (reduction, 6),
            (sum_to, 2), (gather, 4), (decision, 3), (dropout, 1), (embedding, 4), (rows_sum, 2),
            (image, 4))

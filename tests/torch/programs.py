@@ -135,12 +135,7 @@ TORCH = {
         "add", "sub", "mul", "div", "pow", "clamp_min", "clamp_max")},
     **{name: lambda a, b, compare=getattr(torch, name): compare(a, b).long()
        for name in ("eq", "ne", "lt", "le", "gt", "ge", "logical_and", "logical_or")},
-    "logical_not": lambda x: torch.logical_not(x).long(),
-    "std_dim": lambda x, keepdim, dims: torch.std(x, dims, True, keepdim),
-    "norm": lambda x, keepdim, dims: torch.linalg.vector_norm(x, 2, dims, keepdim),
-    "normalize": lambda x, dim, eps: functional.normalize(x, 2, dim, eps),
     "masked_fill": lambda x, mask, value: x.masked_fill(mask != 0, value),
-    "cast": lambda x, dtype: x.to(list(DTYPES.values())[dtype]),
     "sort": lambda x, dim, descending: list(torch.sort(x, dim=dim, descending=descending,
                                                        stable=True)),
     **{name: getattr(functional, name) for name in (
